@@ -1,0 +1,327 @@
+"""The closed sets of words: roles, states, events, work.
+
+Everything that a column, a form or a table of rules may say is a member here, so a word
+exists once. Where the metadata catalog of European XFEL has a wire code, the member's
+value *is* that code and `label` is the text for people.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Role(StrEnum):
+    """Who somebody is with respect to one proposal, computed at the time of asking."""
+
+    ADMIN = "admin"
+    """Catalog administrators and IT data management."""
+    LS = "LS"
+    """Leading scientist of the instrument, or the deputy."""
+    BE = "BE"
+    """Expert of the instrument."""
+    SG = "SG"
+    """Support group of the instrument."""
+    PI = "PI"
+    """Principal investigator of the proposal."""
+    MP = "MP"
+    """Main proposer."""
+    LC = "LC"
+    """Local contact."""
+    T_DM = "T_DM"
+    """Team member with data access role Data Manager & Participant."""
+    T_PART = "T_Part"
+    """Team member with data access role Participant."""
+    T_UL = "T_UL"
+    """Team member with lab access."""
+    SYSTEM = "system"
+    """A flow or sweep of ours, acting on recorded facts."""
+    DAQ_SYS = "karabo_sys"
+    """The data acquisition's service account."""
+    PORTAL_SYS = "upex_sys"
+    """The user portal's service account."""
+    STORAGE_SYS = "gpfs_sys"
+    """The storage and migration service account."""
+
+
+class BeamtimeState(StrEnum):
+    """Beamtime status of a proposal; values are the wire codes of `flg_beamtime_status`.
+
+    Source: European XFEL presentation of 19 May 2021 (names, order); codes N, R, A, F,
+    FR, CLO as answered by the production catalog; GOF and GON are ours.
+    """
+
+    NEW = "N"
+    """Row exists, nothing provisioned."""
+    GPFS_OFFLINE_DONE = "GOF"
+    """Groups, offline folders, ACLs and quotas verified."""
+    GPFS_ONLINE_DONE = "GON"
+    """The instrument's online storage verified."""
+    READY = "R"
+    """Everything the beamtime needs exists."""
+    ACTIVE = "A"
+    """Beamtime running: the instrument's one active proposal."""
+    FINISHED = "F"
+    """No more runs; assessment and migration drain."""
+    REVIEWED = "FR"
+    """Shifts assessed, every run decided."""
+    CLOSED = "CLO"
+    """Frozen: folders are read-only."""
+
+    @property
+    def label(self) -> str:
+        """The text that the slides and the history tab show."""
+        return _BEAMTIME_LABELS[self]
+
+
+_BEAMTIME_LABELS = {
+    BeamtimeState.NEW: "New",
+    BeamtimeState.GPFS_OFFLINE_DONE: "GPFS Offline Configuration Done",
+    BeamtimeState.GPFS_ONLINE_DONE: "GPFS Online Configuration Done",
+    BeamtimeState.READY: "Ready",
+    BeamtimeState.ACTIVE: "Active",
+    BeamtimeState.FINISHED: "Finished (Beamtime)",
+    BeamtimeState.REVIEWED: "Finished and Reviewed",
+    BeamtimeState.CLOSED: "Closed",
+}
+
+
+class BeamtimeEvent(StrEnum):
+    """What can be asked of a beamtime."""
+
+    OFFLINE_CONFIGURED = "offline-configured"
+    """Every offline provisioning step is recorded green."""
+    ONLINE_CONFIGURED = "online-configured"
+    """Every online provisioning step is recorded green."""
+    MAKE_READY = "make-ready"
+    """Declare Ready."""
+    START = "start"
+    """The beamtime begins."""
+    FINISH = "finish"
+    """The beamtime ends; no more runs."""
+    REVIEW = "review"
+    """Shifts and runs are assessed."""
+    CLOSE = "close"
+    """Freeze the proposal."""
+    STEP_BACK = "step-back"
+    """One state back; needs a reason; removes nothing."""
+    REOPEN = "reopen"
+    """Leave Closed; needs an administrator and a reason."""
+
+
+class RunState(StrEnum):
+    """Where a run stands between the DAQ and Maxwell."""
+
+    OPEN = "open"
+    """The DAQ is recording."""
+    CLOSED = "closed"
+    """Recorded; nobody has assessed it yet."""
+    ABORTED = "aborted"
+    """Closed by force because the DAQ never closed it."""
+    NOT_INTERESTING = "not-interesting"
+    """Assessed; stays online and is never migrated."""
+    MIGRATION_REQUESTED = "migration-requested"
+    """Assessed Good or Unclear; waits for the copy."""
+    MIGRATING = "migrating"
+    """Copy and verification running; heads for migrated."""
+    MIGRATION_FAILED = "migration-failed"
+    """The copy ended without proof; the source is untouched."""
+    MIGRATED = "migrated"
+    """Two verified copies are on record."""
+
+
+class RunEvent(StrEnum):
+    """What can happen to a run."""
+
+    CLOSE = "close"
+    """The DAQ closed it."""
+    ABORT = "abort"
+    """Closed by force, with a reason."""
+    ASSESS_GOOD = "assess-good"
+    """Good: migrate data to Maxwell."""
+    ASSESS_UNCLEAR = "assess-unclear"
+    """Unclear: migrate data to Maxwell."""
+    ASSESS_NOT_INTERESTING = "assess-not-interesting"
+    """Not interesting: data will not be migrated."""
+    BEGIN_MIGRATION = "begin-migration"
+    """A worker holds the lease and starts copying."""
+    COMPLETE_MIGRATION = "complete-migration"
+    """The policy's verified copies are on record."""
+    FAIL_MIGRATION = "fail-migration"
+    """The copy could not be proved."""
+    RETRY_MIGRATION = "retry-migration"
+    """Ask for the copy again."""
+
+
+class RunStatus(IntEnum):
+    """Wire code `run.flg_status`."""
+
+    OPEN = 1
+    CLOSED = 2
+    ABORTED = -1
+
+
+class RunQuality(IntEnum):
+    """Wire code `run.flg_run_quality`; any other integer reads as "Others".
+
+    Source: -1 and 1 as answered by the production catalog; 2 and 0 are ours.
+    """
+
+    NOT_ASSESSED = -1
+    NOT_INTERESTING = 0
+    GOOD = 1
+    UNCLEAR = 2
+
+
+class Assessment(StrEnum):
+    """The three choices of the run quality form."""
+
+    GOOD = "Good"
+    """Migrate data to Maxwell."""
+    UNCLEAR = "Unclear"
+    """Migrate data to Maxwell; somebody will look again."""
+    NOT_INTERESTING = "Not interesting"
+    """Data will not be migrated to Maxwell."""
+
+
+class DataAccessRole(IntEnum):
+    """Wire code `proposals_users.data_access_role`."""
+
+    DATA_MANAGER = 1
+    PARTICIPANT = 2
+
+
+class StepName(StrEnum):
+    """Provisioning steps of a proposal, in the order in which they depend on each other."""
+
+    LDAP_GROUPS = "ldap-groups"
+    """Participants and data managers groups with the team's members."""
+    OFFLINE_FOLDERS = "offline-folders"
+    """Folders and universal links on the offline GPFS."""
+    OFFLINE_ACLS = "offline-acls"
+    """Owners, POSIX ACLs and default ACLs of the offline folders."""
+    OFFLINE_QUOTAS = "offline-quotas"
+    """Quotas recorded, and set where the storage can."""
+    ONLINE_FOLDERS = "online-folders"
+    """Folders on the instrument's online storage."""
+    ONLINE_ACLS = "online-acls"
+    """Owners and ACLs of the online folders."""
+    ONLINE_WRITE_TEST = "online-write-test"
+    """A file was written, read back and removed where the DAQ will write."""
+
+
+class StepState(StrEnum):
+    """State of one provisioning step."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class ReplicaState(StrEnum):
+    """What is known of one copy of a data group."""
+
+    PLANNED = "planned"
+    """The intent is on record; nothing may be there."""
+    COPYING = "copying"
+    """Bytes are moving."""
+    VERIFIED = "verified"
+    """Every file was read back and equals the manifest."""
+    SUSPECT = "suspect"
+    """A check failed; never counts as a copy."""
+    GONE = "gone"
+    """Removed by decision; the row stays."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs."""
+
+    INFO = "info"
+    """Worth knowing."""
+    WARNING = "warning"
+    """Somebody should look; nothing stops."""
+    ERROR = "error"
+    """Blocks migration where the policy says so."""
+
+
+class InboxState(StrEnum):
+    """What became of a message that came in."""
+
+    APPLIED = "applied"
+    """Its effect is in the catalog."""
+    HELD = "held"
+    """Waits for something named in its reason; tried again by itself."""
+    REFUSED = "refused"
+    """A rule said no; kept, visible, can be re-injected."""
+    IGNORED = "ignored"
+    """Told us nothing new."""
+
+
+class OutboxKind(StrEnum):
+    """Which road an outbox row takes."""
+
+    FLOW = "flow"
+    """A flow run in Prefect."""
+    EVENT = "event"
+    """A signed webhook to subscribers."""
+    NOTICE = "notice"
+    """A message to people."""
+
+
+class Work(StrEnum):
+    """Flows that can be asked for; the value is the flow's and the deployment's name."""
+
+    PROPOSAL_PREPARE = "proposal-prepare"
+    BEAMTIME_START = "beamtime-start"
+    BEAMTIME_FINISH = "beamtime-finish"
+    BEAMTIME_REVIEW = "beamtime-review"
+    BEAMTIME_CLOSE = "beamtime-close"
+    TEAM_SYNC = "team-sync"
+    RUN_CLOSED = "run-closed"
+    RUN_ASSESS = "run-assess"
+    RUN_MIGRATE = "run-migrate"
+    OPERATOR_ASK = "operator-ask"
+    PORTAL_SYNC = "portal-sync"
+    STUCK_SWEEP = "stuck-sweep"
+    INBOX_SWEEP = "inbox-sweep"
+    DUE_SWEEP = "due-sweep"
+
+
+class Topic(StrEnum):
+    """Events that other programs listen to; wire names fixed.
+
+    Source: `damnit/backend/listener.py` of European-XFEL/DAMNIT.
+    """
+
+    DAQ_RUN_COMPLETE = "daq_run_complete"
+    MIGRATION_COMPLETE = "migration_complete"
+    RUN_CORRECTIONS_COMPLETE = "run_corrections_complete"
+
+
+class Duty(StrEnum):
+    """Kinds of obligations with a due date."""
+
+    REMIND_NOT_READY = "remind-not-ready"
+    REMIND_REVIEW = "remind-review"
+    AUTO_START = "auto-start"
+    AUTO_FINISH = "auto-finish"
+    AUTO_CLOSE = "auto-close"
+    AUTO_QUALITY = "auto-quality"
+    STALE_OPEN_RUN = "stale-open-run"
+    RETRY_MIGRATION = "retry-migration"
+
+
+class Subject(StrEnum):
+    """What a journal row speaks of."""
+
+    PROPOSAL = "proposal"
+    BEAMTIME = "beamtime"
+    TEAM = "team"
+    STEP = "step"
+    RUN = "run"
+    FILES = "files"
+    REPLICA = "replica"
+    FINDING = "finding"
+    INBOX = "inbox"
+    OBLIGATION = "obligation"
+    WORK = "work"
+    REFERENCE = "reference"
