@@ -5,7 +5,7 @@ A class is chosen by what whoever meets it should do, not by where it happened:
 wrong and `context` carries the same facts for programs.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class BeamkeeperError(Exception):
@@ -25,7 +25,7 @@ class BeamkeeperError(Exception):
     http_status: ClassVar[int] = 500
     retry: ClassVar[bool] = False
 
-    def __init__(self, message: str, **context: Any) -> None:
+    def __init__(self, message: str, **context: object) -> None:
         super().__init__(message)
         self.message = message
         self.context = context
@@ -40,7 +40,8 @@ class Refused(BeamkeeperError):
     @property
     def possible(self) -> list[str]:
         """Events that are possible instead; empty when unknown."""
-        return list(self.context.get("possible", []))
+        found = self.context.get("possible", [])
+        return [str(event) for event in found] if isinstance(found, list | tuple) else []
 
 
 class Forbidden(Refused):
