@@ -1,0 +1,1 @@
+"""Everything that answers HTTP for people and programs."""

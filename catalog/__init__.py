@@ -1,0 +1,1 @@
+"""The record of everything: tables, queries (read), commands (write), migrations."""

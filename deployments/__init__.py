@@ -1,0 +1,1 @@
+"""Gateway, relay, command line, demo facility, stand-ins: where things run."""

@@ -1,0 +1,1 @@
+"""Rules as tables and pure functions: values in, values out."""

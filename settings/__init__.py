@@ -1,0 +1,1 @@
+"""What a site says about itself; one section per module that reads it."""

@@ -1,0 +1,1 @@
+"""Small servers that speak the wire protocol of systems nobody can install."""
