@@ -49,6 +49,7 @@ class RunFacts:
         blocking_findings: Checks whose open findings forbid migration.
         verified_copies: Repositories that hold a verified copy.
         copies_needed: Number of verified copies that the policy asks for.
+        pair_safe: Whether the verified copies contain an allowed pair of stores.
         hold: Why the proposal or run is frozen; empty when it is not.
     """
 
@@ -58,6 +59,7 @@ class RunFacts:
     blocking_findings: tuple[str, ...] = ()
     verified_copies: tuple[str, ...] = ()
     copies_needed: int = 2
+    pair_safe: bool = False
     hold: str = ""
 
 
@@ -88,7 +90,7 @@ COPIES = Guard[RunFacts](
         f"{len(f.verified_copies)} verified copies on record"
         f" ({', '.join(f.verified_copies) or 'none'}), {f.copies_needed} are needed"
     ),
-    lambda f: len(f.verified_copies) >= f.copies_needed,
+    lambda f: f.pair_safe and len(f.verified_copies) >= f.copies_needed,
     overridable=False,
 )
 

@@ -263,6 +263,8 @@ class OutboxKind(StrEnum):
     """A flow run in Prefect."""
     EVENT = "event"
     """A signed webhook to subscribers."""
+    DELIVERY = "delivery"
+    """One event for one subscriber."""
     NOTICE = "notice"
     """A message to people."""
 

@@ -10,7 +10,7 @@ from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
 from catalog.tables.runs import Run
 from policies.beamtime import BeamtimeFacts, Span
-from policies.replica import COPIES_NEEDED, Copy, Tier, verified
+from policies.replica import COPIES_NEEDED, Copy, Tier, safe, verified
 from policies.run import PENDING, UNASSESSED, RunFacts
 from policies.vocabulary import BeamtimeState, ReplicaState, RunState
 
@@ -94,7 +94,7 @@ def copies(session: Session, group: DataGroup) -> list[Copy]:
     return [
         Copy(
             identifier,
-            tier,
+            Tier(tier),
             replica.state if replica.flg_available else ReplicaState.GONE,
             replica.manifest_hash,
         )
@@ -131,6 +131,8 @@ def run_facts(session: Session, run: Run) -> RunFacts:
         blocking_findings=tuple(blocking),
         verified_copies=tuple(c.repository for c in proved),
         copies_needed=COPIES_NEEDED,
+        pair_safe=bool(group) and safe(held, group.manifest_hash if group else ""),
+        hold=session.get_one(Proposal, run.proposal_id).hold,
     )
 
 

@@ -1,0 +1,102 @@
+"""Obligations with due dates: what has to happen later is a row now."""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from catalog.tables.journal import Obligation
+from catalog.tables.proposals import Proposal
+from policies.beamtime import BeamtimeFacts
+from policies.vocabulary import BeamtimeState as S
+from policies.vocabulary import Duty
+
+BEFORE_READY = frozenset({S.NEW, S.GPFS_OFFLINE_DONE, S.GPFS_ONLINE_DONE})
+REMIND_BEFORE = timedelta(weeks=4)
+FINISH_AFTER = timedelta(hours=24)
+REVIEW_AFTER = timedelta(days=14)
+
+
+def plan(session: Session, proposal: Proposal, facts: BeamtimeFacts, now: datetime) -> None:
+    """Bring a proposal's obligations in line with its state and dates.
+
+    What no longer applies is settled as withdrawn; what is due later moves with the dates.
+
+    Source: lead times of the notification table are ours.
+    """
+    state = proposal.flg_beamtime_status
+    wanted: dict[Duty, datetime] = {}
+    first, last = facts.first_begin_at, facts.last_end_at
+    if state in BEFORE_READY and first is not None:
+        wanted[Duty.REMIND_NOT_READY] = first - REMIND_BEFORE
+    if state is S.READY and first is not None:
+        wanted[Duty.AUTO_START] = first
+    if state is S.ACTIVE and last is not None:
+        wanted[Duty.AUTO_FINISH] = last + FINISH_AFTER
+    if state is S.FINISHED:
+        wanted[Duty.REMIND_REVIEW] = (proposal.status_since or now) + REVIEW_AFTER
+    if state is S.REVIEWED:
+        wanted[Duty.AUTO_CLOSE] = proposal.data_archived_at or now
+    _align(session, proposal.number, wanted, now)
+
+
+def _align(session: Session, number: int, wanted: dict[Duty, datetime], now: datetime) -> None:
+    rows = session.exec(
+        select(Obligation).where(
+            Obligation.proposal == number,
+            col(Obligation.run).is_(None),
+            col(Obligation.settled_at).is_(None),
+        )
+    ).all()
+    for row in rows:
+        due = wanted.pop(row.duty, None)
+        if due is None:
+            settle(row, now, "withdrawn")
+        elif row.due_at != due and not row.details.get("again"):
+            row.due_at = due
+    for duty, due in wanted.items():
+        key = f"{duty}:{number}:{now.isoformat()}"
+        owe(session, duty, key=key, due_at=due, now=now, proposal=number)
+    session.flush()
+
+
+def owe(
+    session: Session,
+    duty: Duty,
+    *,
+    key: str,
+    due_at: datetime,
+    now: datetime,
+    proposal: int | None = None,
+    run: int | None = None,
+) -> Obligation:
+    """Write an obligation; the same key is owed once."""
+    row = session.exec(select(Obligation).where(Obligation.key == key)).first()
+    if row is None:
+        row = Obligation(
+            key=key, duty=duty, proposal=proposal, run=run, due_at=due_at, created_at=now
+        )
+        session.add(row)
+        session.flush()
+    return row
+
+
+def settle(row: Obligation, now: datetime, outcome: str) -> None:
+    """Note that an obligation is done, withdrawn or given up."""
+    row.settled_at, row.outcome = now, outcome
+
+
+def settle_for_run(
+    session: Session, duty: Duty, proposal: int, run: int, now: datetime, outcome: str
+) -> None:
+    """Settle every open obligation of one kind on a run."""
+    rows = session.exec(
+        select(Obligation).where(
+            Obligation.duty == duty,
+            Obligation.proposal == proposal,
+            Obligation.run == run,
+            col(Obligation.settled_at).is_(None),
+        )
+    )
+    for row in rows:
+        settle(row, now, outcome)
+    session.flush()

@@ -1,0 +1,225 @@
+"""Messages that come in: kept first, applied when they can be, never lost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from catalog.commands.journal import record
+from catalog.commands.runs import close_run, open_run, update_run
+from catalog.tables.journal import Inbox
+from catalog.views import RunMove
+from policies import permissions
+from policies.actor import Actor, daq
+from policies.errors import Conflict, Invalid, Missing, Refused
+from policies.messages import MessageKind, read
+from policies.vocabulary import InboxState, Subject
+
+_COMMANDS = {
+    MessageKind.RUN_OPENED: open_run,
+    MessageKind.RUN_UPDATED: update_run,
+    MessageKind.RUN_CLOSED: close_run,
+}
+
+_STATUS = {InboxState.APPLIED: 202, InboxState.IGNORED: 202, InboxState.HELD: 202}
+
+
+@dataclass(frozen=True)
+class Message:
+    """A verified message.
+
+    Attributes:
+        sender: Whose key signed it.
+        event_id: The sender's name for it; the same id is the same message.
+        kind: Which webhook it came to.
+        body: Its JSON object; `{"raw": …}` when it was none.
+        body_sha256: Hash of the bytes as they came.
+        sent_at: The sender's time stamp, aware.
+        fault: Why it cannot be read at all; empty when it can.
+    """
+
+    sender: str
+    event_id: str
+    kind: MessageKind
+    body: Mapping[str, Any]
+    body_sha256: str
+    sent_at: datetime | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the sender is told; a repeated message is told the same.
+
+    Attributes:
+        status: HTTP status.
+        body: JSON object with `event_id`, `state`, `reason`, and `fields` where one is wrong.
+        fresh: Whether this is the first time the message came.
+    """
+
+    status: int
+    body: dict[str, Any]
+    fresh: bool = field(default=True, compare=False)
+
+
+def accept(session: Session, message: Message, now: datetime) -> Answer:
+    """Keep a message and apply it if that is possible now.
+
+    Raises:
+        Conflict: The event id is known with another body.
+    """
+    known = session.exec(
+        select(Inbox).where(Inbox.sender == message.sender, Inbox.event_id == message.event_id)
+    ).first()
+    if known is not None:
+        if known.body_sha256 != message.body_sha256 or known.kind != message.kind:
+            raise Conflict(f"event id {message.event_id} was used before with another body")
+        return Answer(known.answer["status"], known.answer["body"], fresh=False)
+    row = Inbox(
+        sender=message.sender,
+        event_id=message.event_id,
+        kind=message.kind,
+        body=dict(message.body),
+        body_sha256=message.body_sha256,
+        received_at=now,
+        sent_at=message.sent_at,
+        state=InboxState.HELD,
+    )
+    session.add(row)
+    session.flush()
+    fields = _try(session, row, now, message.fault)
+    status = _STATUS.get(row.state, 422 if fields else 409)
+    body: dict[str, Any] = {"event_id": row.event_id, "state": str(row.state)}
+    body |= {"reason": row.reason} if row.reason else {}
+    body |= {"fields": fields} if fields else {}
+    row.answer = {"status": status, "body": body}
+    session.flush()
+    if row.state is InboxState.APPLIED and row.kind == MessageKind.RUN_OPENED:
+        _release_held(session, row, now)
+    return Answer(status, body)
+
+
+def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[str, Any]:
+    """Apply a kept message; what happens is written on its row.
+
+    Returns:
+        Fields that break a rule, empty when none does.
+    """
+    try:
+        if fault:
+            raise Invalid(fault, fields={"body": fault})
+        kind = MessageKind(row.kind)
+        row.proposal, row.run, facts = read(kind, row.body)
+        with session.begin_nested():
+            move = _COMMANDS[kind](session, row.proposal, row.run, facts, daq(row.sender), now)
+    except Missing as error:
+        _settle(row, InboxState.HELD, f"{error.message}: waits for it", None)
+    except Refused as error:
+        _settle(row, InboxState.REFUSED, error.message, now)
+    except Invalid as error:
+        _settle(row, InboxState.REFUSED, error.message, now)
+        fields = error.context.get("fields")
+        return dict(fields) if isinstance(fields, dict) else {"body": error.message}
+    else:
+        _settle_move(row, move, now)
+    return {}
+
+
+def _settle(row: Inbox, state: InboxState, reason: str, at: datetime | None) -> None:
+    row.state, row.reason, row.settled_at = state, reason, at
+
+
+def _settle_move(row: Inbox, move: RunMove, now: datetime) -> None:
+    state = InboxState.APPLIED if move.changed else InboxState.IGNORED
+    said = "; ".join(move.warnings) if move.changed else "told nothing new"
+    _settle(row, state, said, now)
+
+
+def _release_held(session: Session, opened: Inbox, now: datetime) -> None:
+    """Apply what waited for this run, oldest first."""
+    rows = session.exec(
+        select(Inbox)
+        .where(Inbox.state == InboxState.HELD)
+        .where(Inbox.proposal == opened.proposal, Inbox.run == opened.run)
+        .order_by(col(Inbox.id))
+    ).all()
+    for row in rows:
+        row.attempts += 1
+        _try(session, row, now)
+    session.flush()
+
+
+def retry_held(session: Session, now: datetime, limit: int = 500) -> dict[str, int]:
+    """Try again what waits; one bad message never stops the rest.
+
+    Returns:
+        How many rows ended in which state.
+    """
+    rows = session.exec(
+        select(Inbox).where(Inbox.state == InboxState.HELD).order_by(col(Inbox.id)).limit(limit)
+    ).all()
+    counts: dict[str, int] = {}
+    for row in rows:
+        _try(session, row, now)
+        if row.state is not InboxState.HELD:
+            row.attempts += 1
+        counts[str(row.state)] = counts.get(str(row.state), 0) + 1
+    session.flush()
+    return counts
+
+
+def reinject(
+    session: Session,
+    inbox_id: int,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    corrected: Mapping[str, Any] | None = None,
+) -> InboxState:
+    """Put a kept message again, perhaps with corrected fields.
+
+    The message as it came stays on record in the journal.
+
+    Args:
+        session: A writing session.
+        inbox_id: Row of the inbox.
+        actor: Who asks.
+        now: When, aware.
+        reason: Why.
+        corrected: Fields that replace those of the body.
+
+    Raises:
+        Missing: No such row.
+        Forbidden: Not the actor's to ask.
+        Refused: It is applied already, or no reason is given.
+    """
+    permissions.demand("inbox:reinject", actor.roles)
+    row = session.get(Inbox, inbox_id)
+    if row is None:
+        raise Missing(f"there is no message {inbox_id}", field="id")
+    if row.state in {InboxState.APPLIED, InboxState.IGNORED}:
+        raise Refused(f"message {inbox_id} is {row.state} already")
+    if not reason.strip():
+        raise Refused("putting a message again needs a reason", guard="reason")
+    former, body = row.state, dict(row.body)
+    row.body = {**body, **dict(corrected or {})}
+    row.attempts += 1
+    _try(session, row, now)
+    record(
+        session,
+        subject=Subject.INBOX,
+        subject_id=inbox_id,
+        proposal=row.proposal,
+        run=row.run,
+        event="reinject",
+        source=str(former),
+        target=str(row.state),
+        actor=actor,
+        now=now,
+        reason=reason,
+        policy=permissions.VERSION,
+        details={"as_it_came": body, "corrected": dict(corrected or {}), "outcome": row.reason},
+    )
+    return row.state

@@ -1,0 +1,52 @@
+"""Rows by the numbers that people and machines use."""
+
+from sqlmodel import Session, select
+
+from catalog.tables.facility import Instrument
+from catalog.tables.proposals import Proposal
+from catalog.tables.runs import Run
+from policies.errors import Missing
+
+
+def proposal_row(session: Session, number: int) -> Proposal:
+    """A proposal by number.
+
+    Raises:
+        Missing: No such proposal.
+    """
+    row = session.exec(select(Proposal).where(Proposal.number == number)).first()
+    if row is None:
+        raise Missing(f"there is no proposal {number}", field="proposal")
+    return row
+
+
+def find_run(session: Session, proposal: Proposal, run_number: int) -> Run | None:
+    """A run by number, None when the proposal has no such run."""
+    return session.exec(
+        select(Run).where(Run.proposal_id == proposal.id, Run.run_number == run_number)
+    ).first()
+
+
+def run_row(session: Session, number: int, run_number: int) -> tuple[Proposal, Run]:
+    """A run and its proposal by their numbers.
+
+    Raises:
+        Missing: No such proposal or run.
+    """
+    proposal = proposal_row(session, number)
+    run = find_run(session, proposal, run_number)
+    if run is None:
+        raise Missing(f"proposal {number} has no run {run_number}", field="run")
+    return proposal, run
+
+
+def instrument_row(session: Session, identifier: str) -> Instrument:
+    """An instrument by identifier.
+
+    Raises:
+        Missing: No such instrument.
+    """
+    row = session.exec(select(Instrument).where(Instrument.identifier == identifier)).first()
+    if row is None:
+        raise Missing(f"there is no instrument {identifier!r}", field="instrument")
+    return row
