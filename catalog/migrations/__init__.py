@@ -1,0 +1,1 @@
+"""The train of revisions; forward only. See `catalog.schema` for how it is run."""
