@@ -22,7 +22,11 @@ WRITE_LOCK = 0x62656D6B
 """Key of PostgreSQL's advisory lock for writers."""
 
 BUSY_MS = 30_000
-"""How long a SQLite writer waits for its turn, in milliseconds."""
+"""How long a writer waits for its turn, in milliseconds."""
+
+IDLE_MS = 120_000
+"""How long a PostgreSQL writer may sit idle with the lock before the server ends it: a frozen
+process must not stop the facility, in milliseconds."""
 
 __all__ = ["Database", "Session"]
 
@@ -57,7 +61,7 @@ class Database:
         Raises:
             Unavailable: The database does not answer or the lock was not to be had.
         """
-        with _translated(), Session(self._writer, expire_on_commit=False) as session:
+        with translated(), Session(self._writer, expire_on_commit=False) as session:
             yield session
             session.commit()
 
@@ -68,7 +72,7 @@ class Database:
         Raises:
             Unavailable: The database does not answer.
         """
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.rollback()
 
@@ -78,7 +82,8 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Say `Unavailable` where the database does not answer."""
     try:
         yield
     except OperationalError as error:
@@ -109,12 +114,17 @@ def _sqlite_connect(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 def _sqlite_begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("beamkeeper_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    # before BEGIN: a connection that a reader gave back may not begin a writing transaction
     connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _postgresql_begin(connection: Connection) -> None:
     if connection.get_execution_options().get("beamkeeper_writes"):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = {BUSY_MS}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+            f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"
+        )
     else:
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
