@@ -9,6 +9,8 @@ from sqlmodel import Session, col, select
 
 from catalog.commands.journal import record
 from catalog.commands.runs import close_run, open_run, update_run
+from catalog.queries.facts import instrument_of
+from catalog.queries.find import proposal_row
 from catalog.tables.journal import Inbox
 from catalog.views import RunMove
 from policies import permissions
@@ -38,6 +40,7 @@ class Message:
         body_sha256: Hash of the bytes as they came.
         sent_at: The sender's time stamp, aware.
         fault: Why it cannot be read at all; empty when it can.
+        instruments: Instruments this sender speaks for; empty means any.
     """
 
     sender: str
@@ -47,6 +50,7 @@ class Message:
     body_sha256: str
     sent_at: datetime | None = None
     fault: str = ""
+    instruments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def accept(session: Session, message: Message, now: datetime) -> Answer:
     )
     session.add(row)
     session.flush()
-    fields = _try(session, row, now, message.fault)
+    fields = _try(session, row, now, message.fault, message.instruments)
     status = _STATUS.get(row.state, 422 if fields else 409)
     body: dict[str, Any] = {"event_id": row.event_id, "state": str(row.state)}
     body |= {"reason": row.reason} if row.reason else {}
@@ -101,7 +105,13 @@ def accept(session: Session, message: Message, now: datetime) -> Answer:
     return Answer(status, body)
 
 
-def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[str, Any]:
+def _try(
+    session: Session,
+    row: Inbox,
+    now: datetime,
+    fault: str = "",
+    instruments: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """Apply a kept message; what happens is written on its row.
 
     Returns:
@@ -112,6 +122,7 @@ def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[s
             raise Invalid(fault, fields={"body": fault})
         kind = MessageKind(row.kind)
         row.proposal, row.run, facts = read(kind, row.body)
+        _speaks_for(session, row.sender, row.proposal, instruments)
         with session.begin_nested():
             move = _COMMANDS[kind](session, row.proposal, row.run, facts, daq(row.sender), now)
     except Missing as error:
@@ -125,6 +136,16 @@ def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[s
     else:
         _settle_move(row, move, now)
     return {}
+
+
+def _speaks_for(session: Session, sender: str, number: int, instruments: tuple[str, ...]) -> None:
+    """Refuse a DAQ that speaks of a proposal on somebody else's instrument."""
+    instrument = instrument_of(session, proposal_row(session, number)).identifier
+    if instruments and instrument not in instruments:
+        raise Refused(
+            f"proposal {number} is on {instrument}; {sender} speaks for {', '.join(instruments)}",
+            field="proposal",
+        )
 
 
 def _settle(row: Inbox, state: InboxState, reason: str, at: datetime | None) -> None:

@@ -1,0 +1,1 @@
+"""The webhook gateway: verifies, keeps, answers. Never loads Prefect."""

@@ -1,0 +1,116 @@
+"""How messages between machines are signed.
+
+HMAC-SHA256 over time stamp and body: `X-Beamkeeper-Signature: sha256=<hex>` with
+`X-Beamkeeper-Timestamp` (seconds since 1970, UTC), `X-Beamkeeper-Event-ID`,
+`X-Beamkeeper-Sender` and `X-Beamkeeper-Key` (the key's name). The time stamp is part of
+what is signed, so an old message cannot be played again later.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+SIGNATURE = "X-Beamkeeper-Signature"
+TIMESTAMP = "X-Beamkeeper-Timestamp"
+EVENT_ID = "X-Beamkeeper-Event-ID"
+SENDER = "X-Beamkeeper-Sender"
+KEY_ID = "X-Beamkeeper-Key"
+
+MAX_EVENT_ID = 128
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A key as the check needs it.
+
+    Attributes:
+        id: Name of the key.
+        secret: The secret's bytes.
+        not_after: Refused from then on, aware; None means no end.
+    """
+
+    id: str
+    secret: bytes
+    not_after: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.id!r})"
+
+
+def signature(secret: bytes, timestamp: str, event_id: str, body: bytes) -> str:
+    """The value of the signature header."""
+    said = timestamp.encode() + b"." + event_id.encode() + b"." + body
+    return "sha256=" + hmac.new(secret, said, "sha256").hexdigest()
+
+
+def sign(sender: str, key: SigningKey, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """Headers for a message.
+
+    Args:
+        sender: Our name at the receiver.
+        key: The key to sign with.
+        event_id: Unique name of the message; a repetition keeps it.
+        body: The bytes that will be sent.
+        now: The moment of sending, aware; a repetition is signed anew.
+    """
+    timestamp = str(int(now.timestamp()))
+    return {
+        SENDER: sender,
+        KEY_ID: key.id,
+        EVENT_ID: event_id,
+        TIMESTAMP: timestamp,
+        SIGNATURE: signature(key.secret, timestamp, event_id, body),
+    }
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A signature that holds.
+
+    Attributes:
+        sent_at: The sender's time stamp, aware.
+        key_id: Key that signed it.
+    """
+
+    sent_at: datetime
+    key_id: str
+
+
+def check(
+    headers: Mapping[str, str],
+    body: bytes,
+    keys: tuple[SigningKey, ...],
+    now: datetime,
+    window: timedelta,
+) -> Checked | str:
+    """Check a message.
+
+    Args:
+        headers: Headers with the names above, case-insensitive mapping or as written.
+        body: The bytes as they came.
+        keys: Active keys of the sender.
+        now: The moment of receipt, aware.
+        window: How far the time stamp may lie from now, either way.
+
+    Returns:
+        What was proved, or the rule that is broken, in words without any secret.
+    """
+    timestamp, event_id = headers.get(TIMESTAMP, ""), headers.get(EVENT_ID, "")
+    given = headers.get(SIGNATURE, "")
+    if not 0 < len(event_id) <= MAX_EVENT_ID or not event_id.isprintable():
+        return f"{EVENT_ID} must be 1 to {MAX_EVENT_ID} printable characters"
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):  # noqa: PLR2004
+        return f"{TIMESTAMP} must be seconds since 1970"
+    sent_at = datetime.fromtimestamp(int(timestamp), UTC)
+    proved = None
+    for key in keys:
+        expected = signature(key.secret, timestamp, event_id, body)
+        alive = key.not_after is None or now < key.not_after
+        if hmac.compare_digest(expected.encode(), given.encode()) and alive:
+            proved = key.id
+    if proved is None:
+        return f"{SIGNATURE} does not match any active key of this sender"
+    if abs(now - sent_at) > window:
+        return f"{TIMESTAMP} is more than {window.total_seconds():.0f} s away from our clock"
+    return Checked(sent_at, proved)
