@@ -1,0 +1,83 @@
+"""Start one worker: `python -m deployments.serving.worker --pool online`.
+
+Address and password of the engine come from the environment
+(`settings.engine.EngineSettings.environment`), never from the command line.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+
+from deployments.serving.manifest import read_manifest
+from settings.engine import PoolKind
+
+LOG = logging.getLogger("beamkeeper.worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a worker until SIGTERM or SIGINT, then drain it.
+
+    Args:
+        arguments: Command line without the program's name; None: the real one.
+    """
+    asked = _parser().parse_args(arguments)
+    flows = tuple(entry.module for entry in read_manifest(asked.manifest).of_pool(asked.pool))
+    left = anyio.run(_serve, asked, flows)
+    # Threads of an in-process worker cannot be ended, so nothing is waited for here.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(1 if left else 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deployments.serving.worker")
+    parser.add_argument("--pool", required=True)
+    parser.add_argument("--kind", type=PoolKind, default=PoolKind.PROCESS)
+    parser.add_argument("--name", default=None)
+    parser.add_argument("--limit", type=int, default=4)
+    parser.add_argument("--drain", type=float, default=120.0, help="seconds")
+    parser.add_argument("--manifest", type=Path, default=Path("prefect.yaml"))
+    return parser
+
+
+async def _serve(asked: argparse.Namespace, flows: tuple[str, ...]) -> int:
+    """Serve until a signal; return how many runs had to be ended."""
+    # Here, not above: the nursery must not import the engine a second time through us.
+    from deployments.serving.forked import ForkedWorker
+    from deployments.serving.inprocess import InProcessWorker
+
+    common = {"work_pool_name": asked.pool, "name": asked.name, "limit": asked.limit}
+    worker = (
+        InProcessWorker(**common, create_pool_if_not_found=False)
+        if asked.kind is PoolKind.INPROCESS
+        else ForkedWorker(**common, create_pool_if_not_found=False, preload=flows)
+    )
+    left = 0
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as group:
+            group.start_soon(worker.start)
+            async for _ in signals:
+                break
+            LOG.info("worker %s drains for up to %s s", worker.name, asked.drain)
+            async with anyio.create_task_group() as drain:
+
+                async def impatient() -> None:
+                    async for _ in signals:
+                        worker.hurried = True
+
+                drain.start_soon(impatient)
+                left = await worker.drain(asked.drain)
+                drain.cancel_scope.cancel()
+            group.cancel_scope.cancel()
+    return left
+
+
+if __name__ == "__main__":
+    main()
