@@ -28,6 +28,9 @@ TRANSIENT_LIMIT: dict[S, timedelta] = {
 Source: alarm 15 min after the request is ours; `migrating` counts from the lease's end.
 """
 
+UNINSPECTED_LIMIT = timedelta(minutes=10)
+"""How long the files of an ended run may stay unregistered before the sweep asks again."""
+
 RETRY_AFTER = (
     timedelta(minutes=1),
     timedelta(minutes=5),

@@ -7,13 +7,16 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from catalog.commands.journal import ask
+from catalog.commands.journal import ask, notice
 from catalog.tables.journal import Lease, Outbox
 from policies.errors import Missing
 from policies.vocabulary import OutboxKind, Work
 
 GIVE_UP_AFTER = 200
 """Tries after which a delivery to a subscriber is a dead letter; flows are never given up."""
+
+MAX_ATTEMPTS = 20
+"""Askings of the same work before a person must look."""
 
 MAX_WAIT = timedelta(minutes=10)
 """Longest pause between two tries."""
@@ -163,13 +166,29 @@ def _alive(session: Session, row: Outbox, now: datetime) -> bool:
 def ask_again(session: Session, outbox_id: int, why: str, now: datetime) -> str:
     """Ask for the same work with a new key; the former asking is concluded as lost.
 
+    Each asking waits longer than the one before; after `MAX_ATTEMPTS` a person must ask.
+
     Returns:
-        The new key.
+        The new key, empty when a person must ask.
     """
     row = _row(session, outbox_id)
     row.concluded_at, row.outcome = now, f"lost: {why}"
     attempt = row.attempt + 1
+    if attempt > MAX_ATTEMPTS:
+        row.outcome = f"given up after {row.attempt} askings: {why}"
+        text = f"{row.work} did not come to an end in {row.attempt} askings: {why}"
+        notice(
+            session,
+            key=f"given-up:{row.key}",
+            now=now,
+            to=["admin"],
+            text=text,
+            proposal=row.proposal,
+            run=row.run,
+        )
+        return ""
     key = f"{row.key.rsplit('#', 1)[0]}#{attempt}"
+    wait = timedelta(seconds=0 if attempt == 2 else 30 * 2 ** (attempt - 2))  # noqa: PLR2004
     ask(
         session,
         Work(row.work),
@@ -178,6 +197,7 @@ def ask_again(session: Session, outbox_id: int, why: str, now: datetime) -> str:
         parameters=row.parameters,
         proposal=row.proposal,
         run=row.run,
+        due_at=now + min(wait, timedelta(hours=1)),
         attempt=attempt,
     )
     return key

@@ -9,8 +9,8 @@ from catalog.tables.files import Replica, RunDataGroup
 from catalog.tables.journal import Lease, Obligation, Outbox
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
-from policies.run import TRANSIENT_LIMIT
-from policies.vocabulary import Duty, ReplicaState, RunState
+from policies.run import TRANSIENT_LIMIT, UNINSPECTED_LIMIT
+from policies.vocabulary import Duty, ReplicaState, RunState, Work
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Stuck:
         state: Where it stands.
         since: Since when.
         why: What is missing, in words.
+        work: The flow that brings it on.
     """
 
     proposal: int
@@ -41,6 +42,7 @@ class Stuck:
     state: RunState
     since: datetime
     why: str
+    work: Work = Work.RUN_MIGRATE
 
 
 def due_obligations(session: Session, now: datetime, limit: int = 500) -> list[Due]:
@@ -104,15 +106,34 @@ def _incomplete(session: Session, now: datetime, limit: int) -> list[Stuck]:
     ]
 
 
-def _busy(session: Session, proposal: int, run: int, now: datetime) -> bool:
+def uninspected_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]:
+    """Runs that ended and whose files nobody has registered yet."""
+    rows = session.exec(
+        select(Run, Proposal.number)
+        .join(Proposal, col(Proposal.id) == Run.proposal_id)
+        .where(col(Run.inspected_at).is_(None), Run.state != RunState.OPEN)
+        .where(Run.state_since < now - UNINSPECTED_LIMIT)
+        .order_by(col(Run.state_since))
+        .limit(limit)
+    )
+    return [
+        Stuck(n, r.run_number, r.state, r.state_since, "files not registered", Work.RUN_CLOSED)
+        for r, n in rows
+        if not _busy(session, n, r.run_number, now, Work.RUN_CLOSED)
+    ]
+
+
+def _busy(
+    session: Session, proposal: int, run: int, now: datetime, work: Work = Work.RUN_MIGRATE
+) -> bool:
     """Whether a lease is alive or an asking is still on its way."""
-    lease = session.get(Lease, f"run-migrate:{proposal}:{run}")
+    lease = session.get(Lease, f"{work}:{proposal}:{run}")
     if lease is not None and lease.released_at is None and lease.expires_at > now:
         return True
     waiting = session.exec(
         select(Outbox.id)
-        .where(Outbox.work == "run-migrate", Outbox.proposal == proposal, Outbox.run == run)
-        .where(col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None))
+        .where(Outbox.work == work, Outbox.proposal == proposal, Outbox.run == run)
+        .where(col(Outbox.concluded_at).is_(None), col(Outbox.given_up_at).is_(None))
         .limit(1)
     ).first()
     return waiting is not None

@@ -1,1 +1,1 @@
-"""The outbox relay: hands over what the catalog asked for. Speaks Prefect's REST, never loads it."""
+"""The outbox relay: hands over what the catalog asked for; speaks REST, never loads Prefect."""

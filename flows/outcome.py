@@ -1,0 +1,101 @@
+"""How every flow begins and ends: one unit of work, one outcome that people can read.
+
+A refusal is a result: the run ends *Completed*, named "Refused", tagged `outcome:refused`,
+with the reason and what is possible instead. Red is for broken things, and what broke is
+asked for again by the catalog, not by the engine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from policies.errors import Conflict, LeaseLost, Missing, Refused
+from policies.vocabulary import Work
+from tasks.records.work import Working, conclude, working
+
+
+@dataclass
+class Result:
+    """What a flow's body hands back.
+
+    Attributes:
+        message: One sentence for the run's page.
+        name: Name of the final state.
+        tags: Further tags for the run.
+        data: Values for programs.
+    """
+
+    message: str
+    name: str = "Completed"
+    tags: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+Body = Callable[[Working], Result]
+
+
+def conduct(
+    work: Work, body: Body, *, proposal: int | None = None, run: int | None = None
+) -> State[Any]:
+    """Run a flow's body as a unit of work that only one worker holds.
+
+    Args:
+        work: The flow.
+        body: What to do; gets the lease.
+        proposal: Proposal number, None for facility-wide work.
+        run: Run number, None for work on a proposal.
+
+    Returns:
+        The final state of the flow run.
+    """
+    log = get_run_logger()
+    holder = str(flow_run.get_id() or "by-hand")
+    try:
+        with working(work, holder, proposal, run) as unit:
+            result = body(unit)
+    except Refused as error:
+        result = refusal(error)
+    except Missing as error:
+        result = Result(error.message, "Refused", ("outcome:refused",))
+    except LeaseLost as error:
+        log.warning(error.message)
+        return Completed(name="Overtaken", message=error.message, data={})
+    except Conflict as error:
+        result = Result(error.message, "AlreadyRunning", ("outcome:already-running",))
+    log.info(result.message)
+    _tag(proposal, run, result.tags)
+    _conclude(f"{result.name}: {result.message}")
+    return Completed(name=result.name, message=result.message, data=result.data or {"ok": True})
+
+
+def refusal(error: Refused) -> Result:
+    """A refusal as an outcome: the reason, and what is possible instead."""
+    instead = f" Possible now: {', '.join(error.possible)}." if error.possible else ""
+    text = error.message.rstrip(".") + "." + instead
+    return Result(text, "Refused", ("outcome:refused",), {"refused": error.message})
+
+
+def _tag(proposal: int | None, run: int | None, more: tuple[str, ...]) -> None:
+    """Tag the run so that it is found: runs started from a form carry no tags yet."""
+    run_id = flow_run.get_id()
+    if run_id is None:
+        return
+    wanted = set(flow_run.get_tags() or []) | set(more) | {"beamkeeper"}
+    wanted |= {f"proposal:{proposal}"} if proposal is not None else set()
+    wanted |= {f"run:{run:04d}"} if run is not None else set()
+    if wanted != set(flow_run.get_tags() or []):
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run_id, tags=sorted(wanted))
+
+
+def _conclude(outcome: str) -> None:
+    """Tell the catalog that what it asked for has come to its end."""
+    for tag in flow_run.get_tags() or []:
+        kind, _, number = str(tag).partition(":")
+        if kind == "outbox" and number.isdigit():
+            conclude(int(number), outcome)

@@ -1,0 +1,92 @@
+"""Units of work: a lease that keeps itself alive, and the end of what was asked for."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+from catalog.commands import leases, outbox
+from catalog.commands.leases import Held
+from policies.errors import BeamkeeperError, LeaseLost, Unavailable
+from tasks.records.base import database, now
+
+log = logging.getLogger("beamkeeper.work")
+
+LEASE = timedelta(seconds=60)
+"""How long a unit stays taken after its worker's last sign of life."""
+
+RENEW_SECONDS = 15.0
+"""Pause between two signs of life."""
+
+
+class Working:
+    """A unit of work that this process holds.
+
+    Attributes:
+        held: The lease; shown to every command that records an effect.
+    """
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self._lost: LeaseLost | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Stop work that somebody else has taken over.
+
+        Raises:
+            LeaseLost: The lease is gone.
+        """
+        if self._lost is not None:
+            raise self._lost
+
+    def end(self) -> None:
+        """Stop renewing."""
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(RENEW_SECONDS):
+            try:
+                with database().write() as session:
+                    leases.renew(session, self.held, now(), LEASE)
+            except LeaseLost as error:
+                self._lost = error
+                return
+            except Unavailable as error:
+                # Not lost yet: the commands check the row itself before they write.
+                log.warning("lease %s not renewed: %s", self.held.key, error.message)
+
+
+@contextlib.contextmanager
+def working(work: str, holder: str, proposal: int | None, run: int | None) -> Iterator[Working]:
+    """Hold a unit of work while the body runs.
+
+    Args:
+        work: Flow name.
+        holder: Flow run id.
+        proposal: Proposal number, None for facility-wide work.
+        run: Run number, None for work on a proposal.
+
+    Raises:
+        Conflict: Somebody else holds it.
+    """
+    key = outbox.lease_key(work, proposal, run)
+    with database().write() as session:
+        held = leases.acquire(session, key, holder, now(), LEASE)
+    unit = Working(held)
+    try:
+        yield unit
+    finally:
+        unit.end()
+        with contextlib.suppress(BeamkeeperError), database().write() as session:
+            leases.release(session, held, now())
+
+
+def conclude(outbox_id: int, outcome: str) -> None:
+    """Note that what an outbox row asked for has come to its end."""
+    with database().write() as session:
+        outbox.conclude(session, outbox_id, outcome, now())
