@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deployments.serving.rest import EngineApi
 from policies.errors import Missing
+
+CLAIM = timedelta(minutes=1)
+"""A worker has labelled a run that it claimed long before this."""
 
 BUSY = ("RUNNING", "PENDING", "CANCELLING")
 """States in which somebody may be executing a run."""
@@ -79,7 +83,8 @@ def close_zombies(
         api: The engine.
         pools: Pools whose workers are all known to be gone.
         sentence: Why; shown as the state's message.
-        workers: Only runs that these workers had taken; empty: all of the pools.
+        workers: Only runs that these workers had taken, and claims of nobody that are
+            older than a minute; empty: all runs of the pools.
 
     Returns:
         Names of the runs that were closed.
@@ -89,9 +94,10 @@ def close_zombies(
         "what it had recorded in the catalog stands, the rest will be asked for again."
     )
     taken = set(workers)
+    now = datetime.now(UTC)
     closed = []
     for run in busy_runs(api, list(pools)):
-        if taken and _worker_of(run) not in taken:
+        if taken and not _is_left_by(taken, run, now):
             continue
         state = {"type": "CRASHED", "name": "Crashed", "message": why}
         api.post(f"flow_runs/{run['id']}/set_state", {"state": state, "force": True})
@@ -99,7 +105,13 @@ def close_zombies(
     return closed
 
 
-def _worker_of(run: Mapping[str, Any]) -> str | None:
-    """Return the worker's name as the worker itself labelled the run."""
-    labels = run.get("labels") or {}
-    return labels.get("prefect.worker.name")
+def _is_left_by(workers: set[str], run: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether one of the workers had the run, or somebody died while claiming it.
+
+    A worker labels a run right after its claim, so a claim without a label is young.
+    """
+    worker = (run.get("labels") or {}).get("prefect.worker.name")
+    if worker is not None:
+        return worker in workers
+    since = datetime.fromisoformat(run["state"]["timestamp"])
+    return run["state_type"] == "PENDING" and now - since > CLAIM

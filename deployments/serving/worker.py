@@ -8,13 +8,18 @@ import argparse
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
+from pydantic import SecretStr
 
+from deployments.serving.drain import close_zombies
 from deployments.serving.manifest import read_manifest
+from deployments.serving.rest import EngineApi
+from policies.errors import Unavailable
 from settings.engine import PoolKind
 
 LOG = logging.getLogger("beamkeeper.worker")
@@ -27,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Command line without the program's name; None: the real one.
     """
     asked = _parser().parse_args(arguments)
+    asked.name = asked.name or f"{asked.pool}-{socket.gethostname()}"
+    _close_own_zombies(asked)
     flows = tuple(entry.module for entry in read_manifest(asked.manifest).of_pool(asked.pool))
     left = anyio.run(_serve, asked, flows)
     # Threads of an in-process worker cannot be ended, so nothing is waited for here.
@@ -36,11 +43,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os._exit(1 if left else 0)
 
 
+def _close_own_zombies(asked: argparse.Namespace) -> None:
+    """Report as crashed what a worker of this name had when it died.
+
+    A server that is down now is no reason not to start: the worker waits for it.
+    """
+    auth = os.environ.get("PREFECT_API_AUTH_STRING")
+    with EngineApi(
+        os.environ["PREFECT_API_URL"], SecretStr(auth) if auth else None, patience=5.0
+    ) as api:
+        try:
+            for name in close_zombies(api, [asked.pool], workers=[asked.name]):
+                LOG.warning("closed %s, left by an earlier worker of this name", name)
+        except Unavailable as error:
+            LOG.warning("cannot look for runs left behind: %s", error.message)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.serving.worker")
     parser.add_argument("--pool", required=True)
     parser.add_argument("--kind", type=PoolKind, default=PoolKind.PROCESS)
-    parser.add_argument("--name", default=None)
+    parser.add_argument("--name", default=None, help="unique; default: pool and host name")
     parser.add_argument("--limit", type=int, default=4)
     parser.add_argument("--drain", type=float, default=120.0, help="seconds")
     parser.add_argument("--manifest", type=Path, default=Path("prefect.yaml"))
