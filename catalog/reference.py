@@ -65,12 +65,14 @@ class Family:
         table: The table.
         key: Columns that tell rows apart, whatever their ids.
         links: Columns that point at other families.
+        defaults: Rows that only fill gaps: one that exists is left as it is.
     """
 
     name: str
     table: type[SQLModel]
     key: tuple[str, ...] = ("identifier",)
     links: tuple[Link, ...] = ()
+    defaults: bool = False
 
 
 _INSTRUMENT = Link("instrument", "instrument_id", Instrument)
@@ -108,6 +110,13 @@ FAMILIES = (
         InstrumentCycle,
         key=("identifier", "instrument_id"),
         links=(_INSTRUMENT,),
+    ),
+    Family(
+        "cycles_by_rule",
+        InstrumentCycle,
+        key=("identifier", "instrument_id"),
+        links=(_INSTRUMENT,),
+        defaults=True,
     ),
 )
 """In the order in which they refer to each other."""
@@ -206,7 +215,7 @@ class _Loader:
         self._add([v for v in new if v.get("id") is not None])
         self._count_on()
         self._add([v for v in new if v.get("id") is None])
-        changed = sum(self._change(values) for values in known)
+        changed = 0 if self.family.defaults else sum(self._change(values) for values in known)
         self.session.flush()
         name = self.family.name
         self.summary.added[name] = len(new)
@@ -252,7 +261,7 @@ class _Loader:
         return bool(news)
 
     def _say(
-        self, event: str, subject_id: int, source: str = "", target: str = "", **details: Any
+        self, event: str, subject_id: int, source: str = "", target: str = "", **details: object
     ) -> None:
         record(
             self.session,
@@ -264,7 +273,7 @@ class _Loader:
             actor=self.actor,
             now=self.now,
             policy=VERSION,
-            details={"table": self.family.name, **details},
+            details={"rows": self.family.name, **details},
         )
 
     def _name(self, values: Values) -> str:

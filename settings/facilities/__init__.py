@@ -1,0 +1,1 @@
+"""Facility files that come with beamkeeper."""
