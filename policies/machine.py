@@ -145,29 +145,40 @@ class Machine(Generic[S, E, F]):
             Refused: No such row, a missing reason, or a guard does not hold; the
                 message says which and what is possible instead.
         """
-        possible = self.possible(state, roles, facts)
         row = self.row(state, event)
         if row is None:
             raise Refused(
-                f"{event!s} is not possible from {_label(state)}", possible=possible, state=state
+                f"{event!s} is not possible from {_label(state)}",
+                possible=self.possible(state, roles, facts),
+                state=state,
             )
         if not row.by & roles:
             raise Forbidden(
                 f"{event!s} from {_label(state)} may be asked by {_names(row.by)}",
                 needs=sorted(row.by),
                 has=sorted(roles),
-                possible=possible,
+                possible=self.possible(state, roles, facts),
             )
         for veto in self.vetoes:
             if veto.objects(row, facts):
-                raise Refused(veto.otherwise, veto=veto.name, possible=possible)
+                raise Refused(
+                    veto.otherwise, veto=veto.name, possible=self.possible(state, roles, facts)
+                )
         if row.reason and not reason.strip():
-            raise Refused(f"{event!s} needs a reason", guard="reason", possible=possible)
+            raise Refused(
+                f"{event!s} needs a reason",
+                guard="reason",
+                possible=self.possible(state, roles, facts),
+            )
         failed = [guard for guard in row.needs if not guard.holds(facts)]
         override = Role.ADMIN in roles and bool(reason.strip())
         for guard in failed:
             if not (guard.overridable and override):
-                raise Refused(guard.otherwise(facts), guard=guard.name, possible=possible)
+                raise Refused(
+                    guard.otherwise(facts),
+                    guard=guard.name,
+                    possible=self.possible(state, roles, facts),
+                )
         return Decision(row, tuple(guard.name for guard in failed))
 
     def mermaid(self) -> str:

@@ -140,8 +140,10 @@ def _try(
 
 def _speaks_for(session: Session, sender: str, number: int, instruments: tuple[str, ...]) -> None:
     """Refuse a DAQ that speaks of a proposal on somebody else's instrument."""
+    if not instruments:
+        return
     instrument = instrument_of(session, proposal_row(session, number)).identifier
-    if instruments and instrument not in instruments:
+    if instrument not in instruments:
         raise Refused(
             f"proposal {number} is on {instrument}; {sender} speaks for {', '.join(instruments)}",
             field="proposal",

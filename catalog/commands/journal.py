@@ -15,6 +15,9 @@ from policies.vocabulary import OutboxKind, Subject, Topic, Work
 GENESIS = "0" * 64
 """What the first row of the chain stands on."""
 
+_TAIL = "beamkeeper_tail"
+"""Where a session remembers the chain's end."""
+
 
 def record(
     session: Session,
@@ -73,14 +76,29 @@ def record(
     )
     change.hash = digest(change)
     session.add(change)
+    _remember(session, change)
     return change
 
 
 def _tail(session: Session) -> tuple[int, str]:
-    """Number and hash of the last row, as this transaction sees it."""
+    """Number and hash of the last row, as this transaction sees it.
+
+    The write lock lets nobody append meanwhile, so the end is read once per savepoint.
+    """
+    known = session.info.get(_TAIL)
+    where = session.get_nested_transaction() or session.get_transaction()
+    if known is not None and known[0] is where:
+        return int(known[1]), str(known[2])
     session.flush()
-    last = session.exec(select(Change).order_by(col(Change.seq).desc()).limit(1)).first()
-    return (last.seq, last.hash) if last else (0, GENESIS)
+    last = session.exec(
+        select(Change.seq, Change.hash).order_by(col(Change.seq).desc()).limit(1)
+    ).first()
+    return (last[0], last[1]) if last else (0, GENESIS)
+
+
+def _remember(session: Session, change: Change) -> None:
+    where = session.get_nested_transaction() or session.get_transaction()
+    session.info[_TAIL] = (where, change.seq, change.hash)
 
 
 def digest(change: Change) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from policies.manifest import ManifestEntry
 from sqlmodel import Session, col, or_, select
 
 from catalog.queries.facts import RAW, instrument_of, raw_group
@@ -13,6 +12,7 @@ from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
 from policies import layout
 from policies.errors import Missing
+from policies.manifest import ManifestEntry
 from policies.replica import MIGRATION_TARGETS, Tier
 from policies.vocabulary import ReplicaState
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from policies.manifest import ManifestEntry, manifest_hash
 from sqlmodel import Session, col, select
 
 from catalog.commands.journal import record
@@ -18,6 +17,7 @@ from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
 from policies.actor import SYSTEM
 from policies.errors import Mismatch, Missing
+from policies.manifest import ManifestEntry, manifest_hash
 from policies.run import VERSION
 from policies.vocabulary import ReplicaState, RunState, Subject
 

@@ -10,7 +10,7 @@ from catalog.commands import duties
 from catalog.commands.journal import emit
 from catalog.commands.run_parts import add_raw_group, run_type_row, sample_row
 from catalog.commands.run_write import By, apply, write
-from catalog.queries.facts import run_facts
+from catalog.queries.facts import facts_for, run_facts
 from catalog.queries.find import find_run, proposal_row, run_row
 from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
@@ -206,7 +206,9 @@ def close_run(
     _check_closing(run, facts)
     if run.state not in {RunState.OPEN, RunState.ABORTED}:
         return _same_closing(proposal, run, facts)
-    decision = RUN.decide(run.state, RunEvent.CLOSE, actor.roles, run_facts(session, run))
+    decision = RUN.decide(
+        run.state, RunEvent.CLOSE, actor.roles, facts_for(session, run, RunEvent.CLOSE)
+    )
     source = run.state
     run.end_at, run.last_train = facts["end_at"], facts["last_train"]
     claims = list(facts.get("files") or [])

@@ -11,8 +11,8 @@ from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamM
 from catalog.tables.runs import Run
 from policies.beamtime import BeamtimeFacts, Span
 from policies.replica import COPIES_NEEDED, Copy, Tier, safe, verified
-from policies.run import PENDING, UNASSESSED, RunFacts
-from policies.vocabulary import BeamtimeState, ReplicaState, RunState
+from policies.run import PENDING, RUN, UNASSESSED, RunFacts
+from policies.vocabulary import BeamtimeState, ReplicaState, RunEvent, RunState
 
 RAW = 1
 """Data group type of raw data."""
@@ -134,6 +134,14 @@ def run_facts(session: Session, run: Run) -> RunFacts:
         pair_safe=bool(group) and safe(held, group.manifest_hash if group else ""),
         hold=session.get_one(Proposal, run.proposal_id).hold,
     )
+
+
+def facts_for(session: Session, run: Run, event: RunEvent) -> RunFacts:
+    """The facts that a row of the run table asks for; none are gathered when it has no guard."""
+    row = RUN.row(run.state, event)
+    if row is not None and not row.needs and not RUN.vetoes:
+        return RunFacts()
+    return run_facts(session, run)
 
 
 def instrument_of(session: Session, proposal: Proposal) -> Instrument:

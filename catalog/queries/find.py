@@ -7,6 +7,9 @@ from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
 from policies.errors import Missing
 
+_KNOWN = "beamkeeper_proposals"
+"""Where a session remembers proposals; a session is one transaction, so it sees one moment."""
+
 
 def proposal_row(session: Session, number: int) -> Proposal:
     """A proposal by number.
@@ -14,9 +17,14 @@ def proposal_row(session: Session, number: int) -> Proposal:
     Raises:
         Missing: No such proposal.
     """
+    known: dict[int, Proposal] = session.info.setdefault(_KNOWN, {})
+    row = known.get(number)
+    if row is not None and row in session:
+        return row
     row = session.exec(select(Proposal).where(Proposal.number == number)).first()
     if row is None:
         raise Missing(f"there is no proposal {number}", field="proposal")
+    known[number] = row
     return row
 
 

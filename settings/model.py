@@ -1,0 +1,130 @@
+"""All settings of a site: one model, one file, one section per module that reads it.
+
+Read from the YAML file that `BEAMKEEPER_CONFIG` names (`beamkeeper.yaml` by default), then
+from environment variables (`BEAMKEEPER_DATABASE_URL`, `BEAMKEEPER_GATEWAY__PORT`, …), which
+win. Secrets may stand in files below `secrets_dir` instead. A misspelt name is an error.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from policies.errors import Misconfigured
+from settings.directory import DirectorySettings
+from settings.engine import EngineSettings
+from settings.gateway import GatewaySettings
+from settings.portal import PortalSettings
+from settings.storage import StorageSettings
+
+CONFIG = "BEAMKEEPER_CONFIG"
+"""Environment variable that names the settings file."""
+
+
+class AutomaticSettings(BaseModel):
+    """Transitions that happen by the clock; all off by default.
+
+    Attributes:
+        start: Ready becomes Active when the first beamtime begins.
+        finish: Active becomes Finished a day after the last beamtime, when no run is open.
+        close: Reviewed becomes Closed when nothing more is due.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: bool = False
+    finish: bool = False
+    close: bool = False
+
+
+class NoticeSettings(BaseModel):
+    """How people are told.
+
+    Attributes:
+        smtp_host: Mail server; empty: notices are written to the log only.
+        smtp_port: Its port.
+        sender: Address that mails come from.
+        facility_address: Where notices to roles without a person go.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    smtp_host: str = ""
+    smtp_port: int = 25
+    sender: str = "beamkeeper@localhost"
+    facility_address: str = ""
+
+
+class Settings(BaseSettings):
+    """Everything a site says about itself.
+
+    Attributes:
+        home: Folder for what beamkeeper itself keeps on this machine.
+        database_url: The catalog: `sqlite:///…` or `postgresql+psycopg2://…`.
+        facility_file: The facility file; a path or the name of one that comes along.
+        timezone: The facility's time zone, for civil dates.
+        engine: The flow engine.
+        gateway: Webhooks in and out.
+        directory: LDAP; None: not configured, groups are skipped visibly.
+        storage: Where repositories are mounted here; None: not configured.
+        portal: The user portal; None: not configured.
+        automatic: Transitions by the clock.
+        notices: How people are told.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEAMKEEPER_", env_nested_delimiter="__", extra="forbid"
+    )
+
+    home: Path = Path("var")
+    database_url: SecretStr = SecretStr("sqlite:///var/catalog.db")
+    facility_file: str = "xfel"
+    timezone: str = "Europe/Berlin"
+    engine: EngineSettings = EngineSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    directory: DirectorySettings | None = None
+    storage: StorageSettings | None = None
+    portal: PortalSettings | None = None
+    automatic: AutomaticSettings = AutomaticSettings()
+    notices: NoticeSettings = NoticeSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; no `.env`."""
+        path = Path(os.environ.get(CONFIG, "beamkeeper.yaml"))
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=path)
+        return (init_settings, env_settings, file)
+
+
+@cache
+def load() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        Misconfigured: A value is missing or wrong; the message names the setting and never
+            shows its value.
+    """
+    named = os.environ.get(CONFIG)
+    if named and not Path(named).is_file():
+        raise Misconfigured(f"{CONFIG} names {named}, which is no file")
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise Misconfigured(f"settings: {faults}") from None
