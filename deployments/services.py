@@ -1,0 +1,55 @@
+"""The two long-lived processes of ours: gateway and relay."""
+
+import logging
+import signal
+
+import uvicorn
+
+from catalog.engine import Database
+from catalog.schema import demand_current
+from deployments.gateway.app import gateway
+from deployments.notices import notifier
+from deployments.relay.delivery import Courier
+from deployments.relay.engine import Engine
+from deployments.relay.loop import Relay
+from settings.model import Settings
+
+
+def run_gateway(settings: Settings) -> None:
+    """Serve the webhook gateway until SIGTERM.
+
+    Raises:
+        Misconfigured: The database is not at this program's revision.
+    """
+    database = Database(settings.database_url.get_secret_value())
+    demand_current(database)
+    uvicorn.run(
+        gateway(database, settings.gateway),
+        host=settings.gateway.host,
+        port=settings.gateway.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def run_relay(settings: Settings) -> None:
+    """Hand over what the outbox holds until SIGTERM.
+
+    Raises:
+        Misconfigured: The database is not at this program's revision.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    database = Database(settings.database_url.get_secret_value())
+    demand_current(database)
+    engine = Engine(settings.engine.api_url, settings.engine.auth_string().get_secret_value())
+    relay = Relay(
+        database,
+        engine,
+        Courier(settings.gateway.subscribers),
+        notifier(database, settings.notices),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: relay.stop())
+    relay.run()
