@@ -9,7 +9,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -44,6 +44,23 @@ class AutomaticSettings(BaseModel):
     close: bool = False
 
 
+class WorkSettings(BaseModel):
+    """How long work may be silent before somebody else takes it over.
+
+    Attributes:
+        lease_seconds: How long a unit stays taken after its worker's last sign of life.
+        renew_seconds: Pause between two signs of life; well below the lease.
+        lost_after_seconds: A flow handed over this long ago without an end and without a
+            live lease is asked for again.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    lease_seconds: float = Field(default=60, gt=0)
+    renew_seconds: float = Field(default=15, gt=0)
+    lost_after_seconds: float = Field(default=120, gt=0)
+
+
 class NoticeSettings(BaseModel):
     """How people are told.
 
@@ -76,6 +93,7 @@ class Settings(BaseSettings):
         storage: Where repositories are mounted here; None: not configured.
         portal: The user portal; None: not configured.
         automatic: Transitions by the clock.
+        work: When silent work is taken over.
         notices: How people are told.
     """
 
@@ -93,6 +111,7 @@ class Settings(BaseSettings):
     storage: StorageSettings | None = None
     portal: PortalSettings | None = None
     automatic: AutomaticSettings = AutomaticSettings()
+    work: WorkSettings = WorkSettings()
     notices: NoticeSettings = NoticeSettings()
 
     @classmethod

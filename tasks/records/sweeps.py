@@ -11,8 +11,10 @@ from catalog.queries.sweeps import Due, Stuck, due_obligations, stuck_runs, unin
 from policies.errors import BeamkeeperError
 from tasks.records.base import database, now
 
-LOST_AFTER = timedelta(minutes=2)
-"""A flow that was handed over this long ago and has no live lease is asked for again."""
+
+def _lost_after() -> timedelta:
+    """A flow handed over this long ago without a live lease is asked for again."""
+    return timedelta(seconds=load().work.lost_after_seconds)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def sweep_inbox() -> dict[str, int]:
 def sweep_lost() -> list[Swept]:
     """Ask again for flows that never came to an end."""
     with database().read() as session:
-        items = outbox.unconcluded(session, now(), LOST_AFTER)
+        items = outbox.unconcluded(session, now(), _lost_after())
     return [_isolated(f"{item.work} {item.key}", _again(item.id)) for item in items]
 
 
@@ -78,7 +80,7 @@ def _again(outbox_id: int) -> Callable[[], str]:
 def _push(item: Stuck) -> Callable[[], str]:
     def act() -> str:
         with database().write() as session:
-            return f"asked again as {sweeping.push(session, item, now(), LOST_AFTER)}"
+            return f"asked again as {sweeping.push(session, item, now(), _lost_after())}"
 
     return act
 

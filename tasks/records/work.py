@@ -9,15 +9,14 @@ from datetime import timedelta
 from catalog.commands import leases, outbox
 from catalog.commands.leases import Held
 from policies.errors import BeamkeeperError, LeaseLost, Unavailable
+from settings.model import load
 from tasks.records.base import database, now
 
 log = logging.getLogger("beamkeeper.work")
 
-LEASE = timedelta(seconds=60)
-"""How long a unit stays taken after its worker's last sign of life."""
 
-RENEW_SECONDS = 15.0
-"""Pause between two signs of life."""
+def _lease() -> timedelta:
+    return timedelta(seconds=load().work.lease_seconds)
 
 
 class Working:
@@ -49,10 +48,10 @@ class Working:
         self._thread.join(timeout=5)
 
     def _keep(self) -> None:
-        while not self._stop.wait(RENEW_SECONDS):
+        while not self._stop.wait(load().work.renew_seconds):
             try:
                 with database().write() as session:
-                    leases.renew(session, self.held, now(), LEASE)
+                    leases.renew(session, self.held, now(), _lease())
             except LeaseLost as error:
                 self._lost = error
                 return
@@ -76,7 +75,7 @@ def working(work: str, holder: str, proposal: int | None, run: int | None) -> It
     """
     key = outbox.lease_key(work, proposal, run)
     with database().write() as session:
-        held = leases.acquire(session, key, holder, now(), LEASE)
+        held = leases.acquire(session, key, holder, now(), _lease())
     unit = Working(held)
     try:
         yield unit
