@@ -6,13 +6,13 @@ per run: the child is as isolated as a new process (own group, own memory, kille
 cancelled by SIGTERM) and starts in a fraction of the time.
 """
 
-import ctypes
 import importlib
 import logging
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
@@ -24,9 +24,6 @@ ENGINE_MODULES = ("prefect", "prefect.flow_engine", "prefect.engine", "prefect.w
 
 PRELOAD_VARIABLE = "BEAMKEEPER_PRELOAD"
 """Environment variable that carries the modules to the fork server."""
-
-PR_SET_PDEATHSIG = 1
-"""Source: prctl(2)."""
 
 
 def warm_context(modules: Sequence[str]) -> ForkServerContext:
@@ -79,7 +76,7 @@ def _run(environment: dict[str, str], folder: str) -> None:
     """Become the flow run's process."""
     # Own group: a signal to the worker's group must not end the run behind its back.
     os.setpgid(0, 0)
-    _die_with_parent()
+    threading.Thread(target=_end_with_worker, name="worker-watch", daemon=True).start()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
@@ -91,11 +88,11 @@ def _run(environment: dict[str, str], folder: str) -> None:
     _execute()
 
 
-def _die_with_parent() -> None:
-    """Get SIGTERM when the nursery is gone: nobody is left who could deliver a cancel."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() == 1:
+def _end_with_worker() -> None:
+    """Watch the worker; when it is gone nobody could deliver a cancel, so the run ends too."""
+    worker = multiprocessing.parent_process()
+    if worker is not None:
+        worker.join()
         os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -84,3 +84,28 @@ def wait_ready(
             time.sleep(0.1)
         # `ready` is open to all: only this shows that the password fits.
         api.get("version")
+
+
+def check_scheduler(api: EngineApi, seconds: float = 30.0) -> int:
+    """Prove that schedules turn into runs; a broken one is silent otherwise.
+
+    With an SQLAlchemy that the engine does not know, everything looks healthy, runs started
+    by hand work, and no scheduled run is ever made. Needs a deployment with a schedule.
+
+    Args:
+        api: The engine.
+        seconds: Longest wait; plans are made every 5 s for changed deployments.
+
+    Returns:
+        The number of runs planned.
+
+    Raises:
+        Unavailable: None was planned.
+    """
+    planned = {"flow_runs": {"tags": {"all_": ["auto-scheduled"]}}}
+    end = time.monotonic() + seconds
+    while not (found := int(api.post("flow_runs/count", planned))):
+        if time.monotonic() > end:
+            raise Unavailable("the flow engine plans no scheduled runs; see its server log")
+        time.sleep(0.25)
+    return found
