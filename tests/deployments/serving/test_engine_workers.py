@@ -15,7 +15,8 @@ FACILITY, ONLINE = POOLS
 
 class TestOneForkedWorker:
     @pytest.fixture(scope="class")
-    def worker(self, engine):
+    @classmethod
+    def worker(cls, engine):
         return engine.worker(ONLINE)
 
     def test_forked_runs_are_isolated_and_quick(self, engine, worker, folder):
