@@ -50,7 +50,9 @@ def conditions(connection: Connection) -> list[str]:
             real: Any = found.get(str(index.name), {})
             held = real.get("dialect_options", {}).get(option)
             if real and plain(held) != plain(wanted):
-                faults.append(f"index {index.name} covers {held or 'all'}, expected {wanted}")
+                covers = "all rows" if held is None else held
+                wants = "all rows" if wanted is None else wanted
+                faults.append(f"index {index.name} covers {covers}, expected {wants}")
     return faults
 
 

@@ -118,9 +118,8 @@ class FacilityFile(Part):
             return
         if self.groups.gid_first > self.groups.gid_last:
             yield "groups: gid_first is after gid_last"
-        for template in (self.groups.participants, self.groups.data_managers):
-            if template.format(number=1) == template.format(number=2):
-                yield f"groups: {template!r} does not contain the proposal's {{number}}"
+        if self.groups.participants == self.groups.data_managers:
+            yield "groups: participants and data_managers have the same name"
         if self.cycles.first_year > self.cycles.last_year:
             yield "cycles: first_year is after last_year"
         for row in self.cycles.known:

@@ -3,10 +3,17 @@
 Field names are the metadata catalog's own; another row is named by its identifier.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from policies.replica import Tier
 from policies.vocabulary import Role
@@ -16,7 +23,22 @@ Segment = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0
 
 Identifier = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
+GroupName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9_-]*\{number(:0\d{1,2}d)?\}[a-z0-9_-]*$", max_length=40),
+]
+"""A group's name for every proposal, made of its number."""
+
 Name60 = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+
+def _every_year(day: str) -> str:
+    date.fromisoformat(f"2023-{day}")
+    return day
+
+
+Day = Annotated[str, AfterValidator(_every_year)]
+"""A day of every year, `MM-DD`; 29 February is none."""
 
 
 class Part(BaseModel):
@@ -196,8 +218,8 @@ class CycleRule(Part):
     """
 
     suffix: Annotated[str, StringConstraints(pattern=r"^\d{2}$")]
-    begin: Annotated[str, StringConstraints(pattern=r"^\d{2}-\d{2}$")]
-    end: Annotated[str, StringConstraints(pattern=r"^\d{2}-\d{2}$")]
+    begin: Day
+    end: Day
     flg_proposal_system: str | None = None
     description: str = ""
     instruments: tuple[str, ...] = ()
@@ -240,8 +262,8 @@ class Groups(Part):
 
     gid_first: int = Field(ge=1000, lt=2**31)
     gid_last: int = Field(ge=1000, lt=2**31)
-    participants: str
-    data_managers: str
+    participants: GroupName
+    data_managers: GroupName
     base: str
 
 
