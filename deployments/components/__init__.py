@@ -1,0 +1,1 @@
+"""Real servers for tests and the demo: our own folder and port, loopback only."""
