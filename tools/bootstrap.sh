@@ -104,7 +104,7 @@ if [[ "$("$venv/bin/python" -c 'import pip, sys; print(sys.prefix)' 2>/dev/null)
     "$python" -m venv --clear "$venv"
 fi
 
-pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+pip=("$venv/bin/python" -m pip --disable-pip-version-check -q -q)
 say "installing $(grep -c '==' requirements.lock) locked packages into $venv (about a minute)"
 # uv is faster but reads another configuration than pip, so pip has the last word.
 if ! { command -v uv >/dev/null &&

@@ -1,0 +1,1 @@
+"""The shape of the tree: what may stand where, and what must not stand anywhere."""
