@@ -190,9 +190,9 @@ def record_step(
     proposal = proposal_row(session, number)
     step = _step(session, proposal, name)
     last = step.proof.get("state_recorded")
-    news = (last, step.message) != (str(state), message)
+    news = (last, step.proof.get("message_recorded")) != (str(state), message)
     step.state, step.message, step.ended_at = state, message, now
-    step.proof = {**(proof or {}), "state_recorded": str(state)}
+    step.proof = {**(proof or {}), "state_recorded": str(state), "message_recorded": message}
     session.flush()
     if news:
         record(

@@ -16,7 +16,7 @@ from policies.errors import Misconfigured
 from policies.run import VERSION
 from policies.vocabulary import ReplicaState, Subject
 
-NO_SAMPLE = "No Sample"
+NO_SAMPLE = "No sample"
 """The sample of a run for which nothing was put in."""
 
 DEFAULT_RUN_TYPE = "Sample"

@@ -3,13 +3,12 @@
 from datetime import datetime
 from functools import cache
 
-from settings.model import load
-
 from catalog.engine import Database, Session
 from catalog.queries.find import proposal_row
 from catalog.queries.roles import person
 from policies.actor import SYSTEM, Actor
 from settings.clock import utc_now
+from settings.model import load
 
 
 @cache

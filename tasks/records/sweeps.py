@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from settings.model import load
-
 from catalog.commands import inbox, outbox, sweeping
 from catalog.queries.sweeps import Due, Stuck, due_obligations, stuck_runs, uninspected_runs
 from policies.errors import BeamkeeperError
+from settings.model import load
 from tasks.records.base import database, now
 
 

@@ -1,0 +1,322 @@
+"""A proposal as the portal tells it: created, updated, or refused as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, func, or_, select
+
+from catalog.commands import duties
+from catalog.commands.journal import ask
+from catalog.commands.portal_book import Book, words
+from catalog.commands.portal_parts import (
+    check_cycle,
+    put_beamtimes,
+    put_defaults,
+    put_run_types,
+    put_samples,
+    put_team,
+)
+from catalog.queries.facts import beamtime_facts
+from catalog.tables.facility import Instrument, InstrumentCycle
+from catalog.tables.people import User
+from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep
+from catalog.tables.runs import Run
+from policies import layout, release
+from policies.errors import Misconfigured, Refused
+from policies.portal_export import ProposalRow
+from policies.portal_report import NOTHING, FieldChange
+from policies.vocabulary import BeamtimeState, StepName, StepState, Work
+
+SYNCED = frozenset(
+    {
+        BeamtimeState.GPFS_OFFLINE_DONE,
+        BeamtimeState.GPFS_ONLINE_DONE,
+        BeamtimeState.READY,
+        BeamtimeState.ACTIVE,
+    }
+)
+"""States in which a change of the team is carried to the directory at once."""
+
+_PEOPLE = {
+    "principal_investigator_id": "principal_investigator",
+    "main_proposer_id": "main_proposer",
+    "local_contact_id": "local_contact",
+    "local_data_contact_id": "local_data_contact",
+    "experiment_data_contact_id": "experiment_data_contact",
+}
+
+_PLAIN = {
+    "title": "title",
+    "abstract": "abstract",
+    "url": "url",
+    "num_scheduled_shifts": "scheduled_shifts",
+    "num_preparation_shifts": "preparation_shifts",
+    "flg_available": "available",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a proposal belongs: rows that exist."""
+
+    instrument: Instrument
+    cycle: InstrumentCycle
+
+
+def put_proposal(
+    book: Book, place: Place, row: ProposalRow, users: Mapping[str, User]
+) -> tuple[bool, Proposal]:
+    """Create or update a proposal with everything that belongs to it.
+
+    Args:
+        book: Takes down every change.
+        place: Instrument and cycle that the row names.
+        row: What the portal says.
+        users: Everybody whom the row names, by account.
+
+    Returns:
+        Whether it is new, and the proposal.
+
+    Raises:
+        Refused: The row would change what is fixed, or uses another proposal's address.
+    """
+    session = book.session
+    proposal = session.exec(select(Proposal).where(Proposal.number == row.number)).first()
+    _free_url(session, row)
+    new = proposal is None
+    if proposal is None:
+        proposal = _create(book, place, row, users)
+    else:
+        _identity(book, proposal, place, row)
+    _fields(book, proposal, row, users, new=new)
+    beamtimes = put_beamtimes(book, proposal, row.beamtimes)
+    check_cycle(book, place.cycle, beamtimes)
+    put_team(book, proposal, row.team, users)
+    put_run_types(book, proposal, row.run_types)
+    if row.samples is not None:
+        put_samples(book, proposal, row.samples)
+    _nominal(book, proposal, row, beamtimes)
+    _release(book, proposal, beamtimes)
+    if book.changes:
+        proposal.updated_at = book.now
+    if new or book.dates:
+        duties.plan(session, proposal, beamtime_facts(session, proposal, book.now), book.now)
+    session.flush()
+    return new, proposal
+
+
+def sync_team(book: Book, proposal: Proposal) -> str:
+    """Ask for the groups to be brought up to date, where there are groups yet.
+
+    Returns:
+        Key of the work, empty when none is due.
+    """
+    if proposal.flg_beamtime_status not in SYNCED:
+        return ""
+    key = f"{Work.TEAM_SYNC}:{proposal.number}:{book.last_seq}"
+    ask(
+        book.session,
+        Work.TEAM_SYNC,
+        key=key,
+        now=book.now,
+        parameters={"proposal": proposal.number},
+        proposal=proposal.number,
+    )
+    return key
+
+
+def _create(book: Book, place: Place, row: ProposalRow, users: Mapping[str, User]) -> Proposal:
+    participants = _free_gid(book)
+    proposal = Proposal(
+        number=row.number,
+        title=row.title,
+        proposal_folder=layout.proposal_folder(row.number),
+        def_proposal_path=_path(place, row.number),
+        doi=layout.proposal_doi(row.number),
+        instrument_id=place.instrument.id or 0,
+        instrument_cycle_id=place.cycle.id or 0,
+        flg_proposal_system=row.system,
+        gid_participants=participants,
+        gid_data_managers=participants + 1,
+        status_since=book.now,
+        created_at=book.now,
+        updated_at=book.now,
+        **{c: _user_id(users, getattr(row, name)) for c, name in _PEOPLE.items()},
+        **{c: getattr(row, name) for c, name in _PLAIN.items() if c != "title"},
+    )
+    book.session.add(proposal)
+    book.session.flush()
+    label = f"{proposal.proposal_folder} on {row.instrument} in {row.cycle}"
+    details = {
+        "path": proposal.def_proposal_path,
+        "gids": [participants, participants + 1],
+        "system": row.system,
+    }
+    change = FieldChange("proposal", NOTHING, label)
+    book.note("create-proposal", change, proposal.id or 0, details=details)
+    put_defaults(book, proposal)
+    return proposal
+
+
+def _free_gid(book: Book) -> int:
+    """The lower of two free neighbours above every gid that was ever given out.
+
+    Raises:
+        Misconfigured: The range is used up.
+    """
+    low, high = book.site.gids
+    used = book.session.exec(
+        select(func.max(Proposal.gid_participants), func.max(Proposal.gid_data_managers))
+    ).one()
+    gid = max(low, *(g + 1 for g in used if g is not None), low)
+    if gid + 1 > high:
+        raise Misconfigured(f"groups: no free gid is left in {low} to {high}; widen the range")
+    return gid
+
+
+def _path(place: Place, number: int) -> str:
+    return layout.def_proposal_path(place.instrument.identifier, place.cycle.identifier, number)
+
+
+def _user_id(users: Mapping[str, User], uid: str | None) -> int | None:
+    return users[uid].id if uid else None
+
+
+def _free_url(session: Session, row: ProposalRow) -> None:
+    if row.url is None:
+        return
+    other = session.exec(
+        select(Proposal.number).where(Proposal.url == row.url, Proposal.number != row.number)
+    ).first()
+    if other is not None:
+        raise Refused(f"url: is the address of proposal {other}")
+
+
+def _identity(book: Book, proposal: Proposal, place: Place, row: ProposalRow) -> None:
+    """Move a proposal to another instrument or cycle while nothing exists there.
+
+    The whole row is refused otherwise: a number that suddenly means another experiment is
+    more likely a mistake than a move, and its team must not enter the first one's folders.
+    """
+    if row.system != proposal.flg_proposal_system:
+        raise Refused(f"system: is {proposal.flg_proposal_system} and never changes")
+    wanted = (place.instrument.id, place.cycle.id)
+    if (proposal.instrument_id, proposal.instrument_cycle_id) == wanted:
+        return
+    former = _place_words(book.session, proposal)
+    new = f"{row.instrument}/{row.cycle}"
+    session = book.session
+    run = session.exec(select(Run.run_number).where(Run.proposal_id == proposal.id)).first()
+    if run is not None:
+        raise Refused(
+            f"instrument, cycle: cannot become {new}, there are runs on {former};"
+            " ask for another proposal number"
+        )
+    if proposal.flg_beamtime_status is not BeamtimeState.NEW:
+        raise Refused(
+            f"instrument, cycle: cannot become {new}, folders are prepared for {former};"
+            " an administrator first sets the proposal back to New"
+        )
+    path, proposal.def_proposal_path = proposal.def_proposal_path, _path(place, row.number)
+    proposal.instrument_id, proposal.instrument_cycle_id = wanted[0] or 0, wanted[1] or 0
+    details = {
+        "path": [path, proposal.def_proposal_path],
+        "steps_reset": _reset_steps(session, proposal),
+    }
+    change = FieldChange("instrument/cycle", former, new)
+    book.note("move-proposal", change, proposal.id or 0, details=details)
+
+
+def _place_words(session: Session, proposal: Proposal) -> str:
+    instrument = session.get_one(Instrument, proposal.instrument_id)
+    cycle = session.get_one(InstrumentCycle, proposal.instrument_cycle_id)
+    return f"{instrument.identifier}/{cycle.identifier}"
+
+
+def _reset_steps(session: Session, proposal: Proposal) -> list[str]:
+    """What was provisioned at the former place has to be provisioned again."""
+    steps = session.exec(
+        select(ProvisioningStep).where(
+            ProvisioningStep.proposal_id == proposal.id,
+            ProvisioningStep.name != StepName.LDAP_GROUPS,
+            ProvisioningStep.state != StepState.PENDING,
+        )
+    ).all()
+    for step in steps:
+        step.state, step.message = StepState.PENDING, "the proposal moved to another place"
+        step.proof = {}
+    return [str(step.name) for step in steps]
+
+
+def _fields(
+    book: Book, proposal: Proposal, row: ProposalRow, users: Mapping[str, User], *, new: bool
+) -> None:
+    if new:
+        return
+    for column, name in _PLAIN.items():
+        _set(book, proposal, column, getattr(row, name))
+    for column, name in _PEOPLE.items():
+        former, uid = getattr(proposal, column), getattr(row, name)
+        wanted = _user_id(users, uid)
+        if former == wanted:
+            continue
+        was = book.session.get(User, former) if former else None
+        setattr(proposal, column, wanted)
+        change = FieldChange(
+            name.replace("_", " "),
+            was.name if was else NOTHING,
+            users[uid].name if uid else NOTHING,
+        )
+        details = {"from": was.uid if was else None, "to": uid}
+        book.note(_event(name), change, proposal.id or 0, details=details)
+        book.access = True
+
+
+def _set(book: Book, proposal: Proposal, column: str, wanted: Any) -> None:  # noqa: ANN401
+    former = getattr(proposal, column)
+    if former == wanted:
+        return
+    setattr(proposal, column, wanted)
+    name = _PLAIN.get(column, column.removeprefix("flg_"))
+    dates = column.endswith("_at")
+    old, to = (book.moment(v) if dates else words(v) for v in (former, wanted))
+    change = FieldChange(name.replace("_", " "), old, to)
+    policy = {"policy": release.VERSION} if column == "release_at" else {}
+    book.note(_event(name), change, proposal.id or 0, **policy)
+
+
+def _event(name: str) -> str:
+    return f"change-{name.replace('_', '-')}"
+
+
+def _nominal(book: Book, proposal: Proposal, row: ProposalRow, beamtimes: list[Beamtime]) -> None:
+    begins, ends = [b.begin_at for b in beamtimes], [b.end_at for b in beamtimes]
+    _set(book, proposal, "begin_at", row.begin_at or min(begins, default=None))
+    _set(book, proposal, "end_at", row.end_at or max(ends, default=None))
+
+
+def _release(book: Book, proposal: Proposal, beamtimes: list[Beamtime]) -> None:
+    ends = [b.end_at for b in beamtimes] or [e for e in (proposal.end_at,) if e]
+    computed = release.release_at(ends, book.site.zone) if ends else None
+    _set(book, proposal, "release_at", release.keep_or_extend(proposal.release_at, computed))
+    if release.drift(proposal.release_at, computed):
+        book.warnings.append(
+            f"release at: stays {book.moment(proposal.release_at)}, the beamtimes now say"
+            f" {book.moment(computed)}; an embargo is never shortened by itself"
+        )
+
+
+def named_in(session: Session, user_ids: set[int]) -> list[Proposal]:
+    """Proposals with groups that these people belong to, by number."""
+    from catalog.tables.proposals import TeamMember
+
+    on_team = select(TeamMember.proposal_id).where(col(TeamMember.user_id).in_(user_ids))
+    people = [getattr(Proposal, column).in_(user_ids) for column in _PEOPLE]
+    query = (
+        select(Proposal)
+        .where(col(Proposal.flg_beamtime_status).in_(SYNCED))
+        .where(or_(col(Proposal.id).in_(on_team), *people))
+        .order_by(col(Proposal.number))
+    )
+    return list(session.exec(query))

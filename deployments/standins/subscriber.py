@@ -1,0 +1,65 @@
+"""A program that wants our events: checks signatures, keeps what it got, can misbehave."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from policies import signing
+
+
+class SubscriberStandin:
+    """Listens on loopback and remembers events.
+
+    Args:
+        key: Key that must have signed them.
+        port: Port, 0 for a free one.
+
+    Attributes:
+        events: Bodies in the order of arrival, repetitions included.
+        fail_next: Answers still to be refused with 503.
+    """
+
+    def __init__(self, key: signing.SigningKey, port: int = 0) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.fail_next = 0
+        self._key = key
+        app = Starlette(routes=[Route("/events", self._receive, methods=["POST"])])
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+
+    async def _receive(self, request: Request) -> JSONResponse:
+        body = await request.body()
+        window = timedelta(minutes=5)
+        checked = signing.check(request.headers, body, (self._key,), datetime.now(UTC), window)
+        if isinstance(checked, str):
+            return JSONResponse({"message": checked}, 401)
+        if self.fail_next > 0:
+            self.fail_next -= 1
+            return JSONResponse({"message": "not now"}, 503)
+        self.events.append(json.loads(body))
+        return JSONResponse({"ok": True})
+
+    @property
+    def url(self) -> str:
+        """Address for the subscription."""
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}/events"
+
+    def start(self) -> None:
+        """Begin to listen; returns when it does."""
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(0.02)
+
+    def stop(self) -> None:
+        """End."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
