@@ -48,6 +48,6 @@ lint: ## Style, types, import directions, fresh generated pages (no tests)
 	@$(call heading,generated pages are fresh)
 	@$(BIN)/beamkeeper docs --check
 
-clean: ## Remove caches, build products and what the demo left (never var/serve)
+clean: ## Remove caches, build products and what the demo left (never a catalog)
 	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache var/demo
 	@find . -path ./.venv -prune -o -path ./var -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
