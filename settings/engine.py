@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 AUTH_FILE = "auth"
 """Name of the file under `home` that keeps the generated `user:password`."""
@@ -36,21 +36,26 @@ class Pool(BaseModel):
         limit: Flow runs that one worker executes at the same time.
         workers: Workers that the supervisor starts on this machine; 0 where the pool is
             served by other machines.
+        query_seconds: Pause between two polls of a worker; None: as for all pools.
         description: A sentence for the operators' page.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     kind: PoolKind
     limit: Annotated[int, Field(ge=1)]
     workers: Annotated[int, Field(ge=0)] = 1
+    query_seconds: Annotated[float, Field(gt=0)] | None = None
     description: str = ""
 
 
 POOLS = (
     Pool(
         name="facility",
-        kind=PoolKind.PROCESS,
+        kind=PoolKind.INPROCESS,
         limit=6,
+        query_seconds=0.25,
         description="Short flows that only talk to the catalog and to services.",
     ),
     Pool(
@@ -88,6 +93,8 @@ class EngineSettings(BaseModel):
         event_days: Days for which events are kept.
         drain_seconds: How long a stop waits for running flows.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     home: Path = Path("var/prefect")
     host: str = "127.0.0.1"

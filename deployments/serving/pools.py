@@ -68,7 +68,8 @@ def _ensure_pool(api: EngineApi, pool: Pool) -> bool:
     except Missing:
         found = None
     if found is not None and found["type"] != pool.kind:
-        # The type of a pool cannot be changed; its runs wait in the new one's queues again.
+        # The type of a pool cannot be changed. Runs that waited in the old one are never
+        # started: the sweep asks for their work again.
         api.delete(f"work_pools/{pool.name}")
         found = None
     if found is None:

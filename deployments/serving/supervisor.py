@@ -165,6 +165,7 @@ class Supervisor:
 
     def _worker(self, pool: Pool, number: int) -> Command:
         name = f"worker-{pool.name}-{number}"
+        query = pool.query_seconds or self.settings.query_seconds
         options = {
             "--pool": pool.name,
             "--kind": pool.kind.value,
@@ -176,7 +177,7 @@ class Supervisor:
         return Command(
             name,
             _module("worker", *(word for pair in options.items() for word in pair)),
-            self.settings.environment(),
+            {"PREFECT_WORKER_QUERY_SECONDS": str(query)},
             grace=self.settings.drain_seconds + 30.0,
         )
 
@@ -197,10 +198,6 @@ class Supervisor:
         """Start one more child, or one that was stopped."""
         self._launch(command)
         self._write_state()
-
-    def command_of(self, name: str) -> Command:
-        """Return the command of a child; KeyError if there is none."""
-        return self._children[name].of
 
     def stop(self, drain_seconds: float | None = None) -> None:
         """Stop all children in the right order; safe to call twice.
@@ -255,7 +252,9 @@ class Supervisor:
         return child
 
     def _child_environment(self) -> dict[str, str]:
-        return {**self._environment, **self.settings.environment()}
+        # The port may have been chosen at this start; the settings of children must know it.
+        port = {"BEAMKEEPER_ENGINE__PORT": str(self.settings.port)}
+        return {**self._environment, **self.settings.environment(), **port}
 
     def _close_zombies(self) -> None:
         """Close what the workers of this machine left; others may still be at work."""
