@@ -201,8 +201,9 @@ FORMAT: dict[str, tuple[FieldRule, ...]] = {
             "policy_accepted",
             v.FLAG,
             "Whether the current data policy is accepted; without it nobody enters a group.",
+            needed=True,
         ),
-        _F("account_valid", v.FLAG, "Whether the directory account is valid."),
+        _F("account_valid", v.FLAG, "Whether the directory account is valid.", needed=True),
     ),
     "cycle": (
         _F("identifier", v.CYCLE, "Year and suffix; unique with the instrument.", needed=True),

@@ -62,7 +62,7 @@ class Kept:
                 sender=SENDER,
                 event_id=event_id,
                 kind=PREFIX + refused.kind,
-                body=_storable(refused.content, text),
+                body=storable(refused.content),
                 body_sha256=sha256,
                 received_at=self._now,
                 sent_at=self._sent_at,
@@ -97,8 +97,9 @@ def content_of(row: Inbox) -> Any:  # noqa: ANN401
     return json.loads(body[RAW]) if set(body) == {RAW} else body
 
 
-def _storable(content: Any, text: str) -> dict[str, Any]:  # noqa: ANN401
+def storable(content: Any) -> dict[str, Any]:  # noqa: ANN401
     """What a JSON column can hold; as text when it is no object or holds what it cannot."""
+    text = canonical(content)
     if not isinstance(content, dict) or set(content) == {RAW}:
         return {RAW: text}
     try:

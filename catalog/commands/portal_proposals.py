@@ -1,14 +1,13 @@
 """A proposal as the portal tells it: created, updated, or refused as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, col, func, or_, select
 
 from catalog.commands import duties
 from catalog.commands.journal import ask
-from catalog.commands.portal_book import Book, words
+from catalog.commands.portal_book import VERSION, Book, words
 from catalog.commands.portal_parts import (
     check_cycle,
     put_beamtimes,
@@ -17,16 +16,15 @@ from catalog.commands.portal_parts import (
     put_samples,
     put_team,
 )
+from catalog.commands.portal_place import Place, check_identity, proposal_doi, universal_path
 from catalog.queries.facts import beamtime_facts
-from catalog.tables.facility import Instrument, InstrumentCycle
 from catalog.tables.people import User
-from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep
-from catalog.tables.runs import Run
+from catalog.tables.proposals import Beamtime, Proposal, TeamMember
 from policies import layout, release
-from policies.errors import Misconfigured, Refused
+from policies.errors import Refused
 from policies.portal_export import ProposalRow
 from policies.portal_report import NOTHING, FieldChange
-from policies.vocabulary import BeamtimeState, StepName, StepState, Work
+from policies.vocabulary import BeamtimeState, Work
 
 SYNCED = frozenset(
     {
@@ -56,14 +54,6 @@ _PLAIN = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a proposal belongs: rows that exist."""
-
-    instrument: Instrument
-    cycle: InstrumentCycle
-
-
 def put_proposal(
     book: Book, place: Place, row: ProposalRow, users: Mapping[str, User]
 ) -> tuple[bool, Proposal]:
@@ -88,7 +78,7 @@ def put_proposal(
     if proposal is None:
         proposal = _create(book, place, row, users)
     else:
-        _identity(book, proposal, place, row)
+        check_identity(book, proposal, place, row)
     _fields(book, proposal, row, users, new=new)
     beamtimes = put_beamtimes(book, proposal, row.beamtimes)
     check_cycle(book, place.cycle, beamtimes)
@@ -132,8 +122,8 @@ def _create(book: Book, place: Place, row: ProposalRow, users: Mapping[str, User
         number=row.number,
         title=row.title,
         proposal_folder=layout.proposal_folder(row.number),
-        def_proposal_path=_path(place, row.number),
-        doi=layout.proposal_doi(row.number),
+        def_proposal_path=universal_path(place, row.number),
+        doi=proposal_doi(row.number),
         instrument_id=place.instrument.id or 0,
         instrument_cycle_id=place.cycle.id or 0,
         flg_proposal_system=row.system,
@@ -142,9 +132,11 @@ def _create(book: Book, place: Place, row: ProposalRow, users: Mapping[str, User
         status_since=book.now,
         created_at=book.now,
         updated_at=book.now,
-        **{c: _user_id(users, getattr(row, name)) for c, name in _PEOPLE.items()},
-        **{c: getattr(row, name) for c, name in _PLAIN.items() if c != "title"},
     )
+    for column, name in _PEOPLE.items():
+        setattr(proposal, column, _user_id(users, getattr(row, name)))
+    for column, name in _PLAIN.items():
+        setattr(proposal, column, getattr(row, name))
     book.session.add(proposal)
     book.session.flush()
     label = f"{proposal.proposal_folder} on {row.instrument} in {row.cycle}"
@@ -163,7 +155,7 @@ def _free_gid(book: Book) -> int:
     """The lower of two free neighbours above every gid that was ever given out.
 
     Raises:
-        Misconfigured: The range is used up.
+        Refused: The range is used up.
     """
     low, high = book.site.gids
     used = book.session.exec(
@@ -171,12 +163,8 @@ def _free_gid(book: Book) -> int:
     ).one()
     gid = max(low, *(g + 1 for g in used if g is not None), low)
     if gid + 1 > high:
-        raise Misconfigured(f"groups: no free gid is left in {low} to {high}; widen the range")
+        raise Refused(f"groups: no free gid is left in {low} to {high}; widen the range")
     return gid
-
-
-def _path(place: Place, number: int) -> str:
-    return layout.def_proposal_path(place.instrument.identifier, place.cycle.identifier, number)
 
 
 def _user_id(users: Mapping[str, User], uid: str | None) -> int | None:
@@ -191,62 +179,6 @@ def _free_url(session: Session, row: ProposalRow) -> None:
     ).first()
     if other is not None:
         raise Refused(f"url: is the address of proposal {other}")
-
-
-def _identity(book: Book, proposal: Proposal, place: Place, row: ProposalRow) -> None:
-    """Move a proposal to another instrument or cycle while nothing exists there.
-
-    The whole row is refused otherwise: a number that suddenly means another experiment is
-    more likely a mistake than a move, and its team must not enter the first one's folders.
-    """
-    if row.system != proposal.flg_proposal_system:
-        raise Refused(f"system: is {proposal.flg_proposal_system} and never changes")
-    wanted = (place.instrument.id, place.cycle.id)
-    if (proposal.instrument_id, proposal.instrument_cycle_id) == wanted:
-        return
-    former = _place_words(book.session, proposal)
-    new = f"{row.instrument}/{row.cycle}"
-    session = book.session
-    run = session.exec(select(Run.run_number).where(Run.proposal_id == proposal.id)).first()
-    if run is not None:
-        raise Refused(
-            f"instrument, cycle: cannot become {new}, there are runs on {former};"
-            " ask for another proposal number"
-        )
-    if proposal.flg_beamtime_status is not BeamtimeState.NEW:
-        raise Refused(
-            f"instrument, cycle: cannot become {new}, folders are prepared for {former};"
-            " an administrator first sets the proposal back to New"
-        )
-    path, proposal.def_proposal_path = proposal.def_proposal_path, _path(place, row.number)
-    proposal.instrument_id, proposal.instrument_cycle_id = wanted[0] or 0, wanted[1] or 0
-    details = {
-        "path": [path, proposal.def_proposal_path],
-        "steps_reset": _reset_steps(session, proposal),
-    }
-    change = FieldChange("instrument/cycle", former, new)
-    book.note("move-proposal", change, proposal.id or 0, details=details)
-
-
-def _place_words(session: Session, proposal: Proposal) -> str:
-    instrument = session.get_one(Instrument, proposal.instrument_id)
-    cycle = session.get_one(InstrumentCycle, proposal.instrument_cycle_id)
-    return f"{instrument.identifier}/{cycle.identifier}"
-
-
-def _reset_steps(session: Session, proposal: Proposal) -> list[str]:
-    """What was provisioned at the former place has to be provisioned again."""
-    steps = session.exec(
-        select(ProvisioningStep).where(
-            ProvisioningStep.proposal_id == proposal.id,
-            ProvisioningStep.name != StepName.LDAP_GROUPS,
-            ProvisioningStep.state != StepState.PENDING,
-        )
-    ).all()
-    for step in steps:
-        step.state, step.message = StepState.PENDING, "the proposal moved to another place"
-        step.proof = {}
-    return [str(step.name) for step in steps]
 
 
 def _fields(
@@ -282,8 +214,8 @@ def _set(book: Book, proposal: Proposal, column: str, wanted: Any) -> None:  # n
     dates = column.endswith("_at")
     old, to = (book.moment(v) if dates else words(v) for v in (former, wanted))
     change = FieldChange(name.replace("_", " "), old, to)
-    policy = {"policy": release.VERSION} if column == "release_at" else {}
-    book.note(_event(name), change, proposal.id or 0, **policy)
+    policy = release.VERSION if column == "release_at" else VERSION
+    book.note(_event(name), change, proposal.id or 0, policy=policy)
 
 
 def _event(name: str) -> str:
@@ -309,8 +241,6 @@ def _release(book: Book, proposal: Proposal, beamtimes: list[Beamtime]) -> None:
 
 def named_in(session: Session, user_ids: set[int]) -> list[Proposal]:
     """Proposals with groups that these people belong to, by number."""
-    from catalog.tables.proposals import TeamMember
-
     on_team = select(TeamMember.proposal_id).where(col(TeamMember.user_id).in_(user_ids))
     people = [getattr(Proposal, column).in_(user_ids) for column in _PEOPLE]
     query = (
