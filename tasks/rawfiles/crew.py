@@ -3,6 +3,7 @@
 Threads would not help: h5py holds one lock for the whole process.
 """
 
+import atexit
 import os
 import pickle
 import selectors
@@ -14,8 +15,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from types import TracebackType
+from typing import Self
 
 from policies.audit_facts import FileFacts
 from tasks.rawfiles.entries import describe
@@ -24,16 +27,16 @@ from tasks.rawfiles.worker import HEAD
 _ROOT = Path(__file__).parents[2]
 _PIECE = 1 << 20
 _BURIAL_S = 10.0
+_BENCH = 2
 
 
 class _Worker:
     """One process and the name it is busy with."""
 
-    def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "tasks.rawfiles.worker", str(folder)]
-        inherited = os.environ.get("PYTHONPATH", "")
-        self.process = subprocess.Popen(  # noqa: S603  our own module
-            command,
+    def __init__(self) -> None:
+        search = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tasks.rawfiles.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={
@@ -48,11 +51,11 @@ class _Worker:
         self.since = 0.0
         self._received = b""
 
-    def give(self, name: str) -> None:
+    def give(self, folder: Path, name: str) -> None:
         """Hand over one name; a worker that died is noticed when its answer is awaited."""
         self.busy_with, self.since = name, monotonic()
         try:
-            self._stdin.write(os.fsencode(name) + b"\0")
+            self._stdin.write(os.fsencode(folder / name) + b"\0")
             self._stdin.flush()
         except OSError:
             return
@@ -93,6 +96,55 @@ class _Worker:
         return -signal.SIGKILL if status is None else status
 
 
+class _Bench:
+    """Workers without work, kept because starting one costs more than most files.
+
+    They end when this process does: their input closes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._idle: list[_Worker] = []
+
+    def take(self) -> _Worker:
+        """A living worker, new if need be."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.process.poll() is None:
+                    return worker
+                worker.stop()
+        return _Worker()
+
+    def put_back(self, worker: _Worker) -> None:
+        """Keep a worker for later; one that is busy or too many is stopped."""
+        with self._lock:
+            if worker.busy_with is None and len(self._idle) < _BENCH:
+                self._idle.append(worker)
+                return
+        worker.stop()
+
+    def clear(self) -> None:
+        """Stop all of them."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().stop()
+
+    def forget(self) -> None:
+        """Leave them to the parent: a forked child must not talk to its workers."""
+        self._lock, self._idle = Lock(), []
+
+
+_bench = _Bench()
+atexit.register(_bench.clear)
+os.register_at_fork(after_in_child=_bench.forget)
+
+
+def dismiss_idle_workers() -> None:
+    """Stop the reader processes that wait for the next run."""
+    _bench.clear()
+
+
 class Crew:
     """Reads many files of one folder with a few processes; use as a context."""
 
@@ -103,7 +155,7 @@ class Crew:
         self._size = size
         self._workers: list[_Worker] = []
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> Self:
         for _ in range(self._size):
             self._hire()
         return self
@@ -114,12 +166,12 @@ class Crew:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        for worker in self._workers:
-            worker.stop()
         self._selector.close()
+        for worker in self._workers:
+            _bench.put_back(worker)
 
     def _hire(self) -> _Worker:
-        worker = _Worker(self._folder)
+        worker = _bench.take()
         self._workers.append(worker)
         self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
         return worker
@@ -151,10 +203,9 @@ class Crew:
         since = min(w.since for w in self._workers if w.busy_with is not None)
         return max(0.05, since + self._timeout_s - monotonic())
 
-    @staticmethod
-    def _next(worker: _Worker, waiting: deque[str]) -> None:
+    def _next(self, worker: _Worker, waiting: deque[str]) -> None:
         if waiting:
-            worker.give(waiting.popleft())
+            worker.give(self._folder, waiting.popleft())
 
     def _collect(
         self, worker: _Worker, waiting: deque[str], done: Callable[[str, FileFacts], None]

@@ -1,4 +1,4 @@
-"""The process that opens files: reads names on stdin, writes facts on stdout.
+"""The process that opens files: reads paths on stdin, writes facts on stdout.
 
 HDF5's library can crash or hang on a damaged file; then this process dies, not a flow.
 """
@@ -6,7 +6,6 @@ HDF5's library can crash or hang on a damaged file; then this process dies, not 
 import os
 import pickle
 import struct
-import sys
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -19,13 +18,14 @@ HEAD = struct.Struct("<Q")
 """Length of the pickled facts that follow."""
 
 
-def serve(folder: Path, names: BufferedReader, out: BinaryIO) -> None:
-    """Answer each name (terminated by NUL) with facts, until the input ends."""
+def serve(paths: BufferedReader, out: BinaryIO) -> None:
+    """Answer each path (terminated by NUL) with facts, until the input ends."""
     pending = b""
-    while chunk := names.read1(65536):
+    while chunk := paths.read1(65536):
         *whole, pending = (pending + chunk).split(b"\0")
-        for name in whole:
-            _answer(out, fill(folder, os.fsdecode(name), read_content))
+        for path in whole:
+            asked = Path(os.fsdecode(path))
+            _answer(out, fill(asked.parent, asked.name, read_content))
 
 
 def _answer(out: BinaryIO, facts: FileFacts) -> None:
@@ -37,4 +37,4 @@ def _answer(out: BinaryIO, facts: FileFacts) -> None:
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not mix with the answers
-    serve(Path(sys.argv[1]), BufferedReader(FileIO(0, closefd=False)), answers)
+    serve(BufferedReader(FileIO(0, closefd=False)), answers)
