@@ -39,10 +39,7 @@ class _Worker:
             [sys.executable, "-m", "tasks.rawfiles.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), inherited])),
-            },
+            env={**os.environ, "PYTHONPATH": search},
         )
         assert self.process.stdin
         assert self.process.stdout
