@@ -10,7 +10,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlmodel import select
@@ -40,9 +40,13 @@ from tests.catalog.story import (
     opened,
     post,
     proof,
+    record_run,
 )
 
-RUNS = st.integers(1, 3)
+RUNS = st.sampled_from([1, 1, 1, 2, 3])
+"""Runs 1 and 2 wait for their migration from the start; 3 does not exist yet."""
+
+WORKERS = st.sampled_from(["w1", "w2"])
 
 
 @functools.cache
@@ -55,6 +59,9 @@ def _template() -> str:
     with database.write() as session:
         load_facility(session, read_facility("xfel"), T0, SYSTEM)
         bring_to(session, BeamtimeState.ACTIVE)
+        for run in (1, 2):
+            record_run(session, run)
+            assessing.assess_run(session, NUMBER, run, Assessment.GOOD, ADMIN, T0)
     database.dispose()
     return str(path)
 
@@ -118,7 +125,7 @@ class Promise(RuleBasedStateMachine):
         with self.trying() as session:
             assessing.assess_run(session, NUMBER, run, what, ADMIN, self.now)
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]))
+    @rule(run=RUNS, worker=WORKERS)
     def worker_begins(self, run, worker):
         with self.trying() as session:
             key = outbox.lease_key("run-migrate", NUMBER, run)
@@ -126,7 +133,7 @@ class Promise(RuleBasedStateMachine):
             self.held[worker, run] = held
             self.plans[worker, run] = migration.begin(session, NUMBER, run, held, SYSTEM, self.now)
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]), store=st.integers(0, 1))
+    @rule(run=RUNS, worker=WORKERS, store=st.integers(0, 1))
     def worker_records(self, run, worker, store):
         plan = self.plans.get((worker, run))
         if plan is None:
@@ -142,7 +149,7 @@ class Promise(RuleBasedStateMachine):
                 self.now,
             )
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]), store=st.integers(0, 1))
+    @rule(run=RUNS, worker=WORKERS, store=st.integers(0, 1))
     def worker_finds_a_bad_copy(self, run, worker, store):
         plan = self.plans.get((worker, run))
         if plan is None or plan.targets[store].done:
@@ -162,21 +169,21 @@ class Promise(RuleBasedStateMachine):
                 self.now,
             )
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]))
+    @rule(run=RUNS, worker=WORKERS)
     def worker_completes(self, run, worker):
         if (worker, run) in self.held:
             with self.trying() as session:
                 held = self.held[worker, run]
                 migration.complete(session, NUMBER, run, held, SYSTEM, self.now)
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]))
+    @rule(run=RUNS, worker=WORKERS)
     def worker_fails(self, run, worker):
         if (worker, run) in self.held:
             with self.trying() as session:
                 held = self.held[worker, run]
                 migration.fail(session, NUMBER, run, held, SYSTEM, self.now, "disk full")
 
-    @rule(run=RUNS, worker=st.sampled_from(["w1", "w2"]))
+    @rule(run=RUNS, worker=WORKERS)
     def worker_releases(self, run, worker):
         held = self.held.get((worker, run))
         if held is not None:
@@ -237,8 +244,9 @@ class Promise(RuleBasedStateMachine):
 
 
 Promise.TestCase.settings = settings(
-    max_examples=25,
-    stateful_step_count=40,
+    max_examples=15,
+    stateful_step_count=30,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
