@@ -28,7 +28,7 @@ serve: ## Run the long-lived system: Prefect server, workers, gateway, relay
 
 bench: ## Measure the figures of benchmarks/
 	@tools/bootstrap.sh bench
-	@for script in $(or $(BENCH),benchmarks/bench_*.py); do \
+	@for script in $(or $(BENCH),benchmarks/*_bench.py); do \
 		echo; echo "==> $$script"; $(BIN)/python "$$script"; done
 
 docs: ## Write the generated reference pages again
