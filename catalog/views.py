@@ -89,6 +89,8 @@ class ProposalView:
         instrument: Instrument identifier.
         online_repository: Identifier of the instrument's online storage.
         gids: Numeric gids of participants and data managers, None before allocation.
+        contacts: Principal investigator, main proposer and local contact; the first two
+            count as data managers.
     """
 
     number: int
@@ -112,6 +114,7 @@ class ProposalView:
     delivered_shifts: int | None
     last_run: int
     team: tuple[Member, ...] = ()
+    contacts: tuple[Member, ...] = ()
     steps: tuple[Step, ...] = ()
 
 

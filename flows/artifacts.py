@@ -15,6 +15,12 @@ EVERY_SECONDS = 1.0
 """A progress ring is redrawn this often at the most."""
 
 
+def slug(text: str) -> str:
+    """A text as an artifact key: lower-case letters, digits and dashes."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
+    return "-".join(part for part in plain.split("-") if part)
+
+
 def table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
     """Show a table; nothing is shown for no rows."""
     if rows:

@@ -46,6 +46,7 @@ def _view(session: Session, p: Proposal) -> ProposalView:
         delivered_shifts=p.num_delivered_shifts,
         last_run=p.last_run,
         team=team(session, p),
+        contacts=_contacts(session, p),
         steps=steps(session, p),
     )
 
@@ -84,6 +85,30 @@ def team(session: Session, p: Proposal) -> tuple[Member, ...]:
         )
         for row, user in rows
     )
+
+
+def _contacts(session: Session, p: Proposal) -> tuple[Member, ...]:
+    named = (
+        (p.principal_investigator_id, "Principal investigator", True),
+        (p.main_proposer_id, "Main proposer", True),
+        (p.local_contact_id, "Local contact", False),
+    )
+    found = []
+    for user_id, words, manager in named:
+        user = session.get(User, user_id) if user_id else None
+        if user is not None:
+            found.append(
+                Member(
+                    uid=user.uid,
+                    name=user.name,
+                    data_manager=manager,
+                    lab_access=False,
+                    accepted=user.flg_upex_acceptances,
+                    account_valid=user.flg_ldap_account_valid,
+                    role_description=words,
+                )
+            )
+    return tuple(found)
 
 
 def steps(session: Session, p: Proposal) -> tuple[Step, ...]:

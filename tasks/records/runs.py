@@ -7,7 +7,7 @@ from typing import Any
 from catalog.commands import assessing, findings, migration, outbox, registration, runs
 from catalog.commands.findings import Found
 from catalog.commands.leases import Held, check
-from catalog.commands.migration_plan import MigrationPlan
+from catalog.commands.migration_plan import MigrationPlan, Target
 from catalog.commands.registration import RegisteredFile, Registration
 from catalog.queries import facts
 from catalog.queries.find import run_row
@@ -17,6 +17,8 @@ from catalog.views import RunMove, RunView
 from policies.actor import SYSTEM
 from policies.vocabulary import Assessment
 from tasks.records.base import actor, database, now
+
+__all__ = ["Found", "MigrationPlan", "RegisteredFile", "Registration", "Target"]
 
 
 def run(number: int, run_number: int) -> RunView:
