@@ -80,5 +80,7 @@ def test_decisions_are_numbered_and_say_why():
     assert len(set(numbers)) == len(numbers)
     for page in pages:
         assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", page.name)
-        heads = re.findall(r"^## (.+)$", page.read_text(), flags=re.M)
-        assert {"Status", "Context", "Decision", "Consequences"} <= set(heads), page.name
+        text = page.read_text()
+        assert re.search(r"^Status: \w", text, flags=re.M), page.name
+        heads = re.findall(r"^## (.+)$", text, flags=re.M)
+        assert {"Context", "Decision", "Consequences"} <= set(heads), page.name
