@@ -47,8 +47,8 @@ def manifest_hash(entries: Iterable[ManifestEntry]) -> str:
     Returns:
         64 lower-case hex digits.
     """
-    lines = sorted(f"{e.relative_path}\0{e.size_bytes}\0{e.xxh3_128}\n".encode() for e in entries)
-    return hashlib.sha256(b"".join(lines)).hexdigest()
+    lines = sorted(f"{e.relative_path}\0{e.size_bytes}\0{e.xxh3_128}\n" for e in entries)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def path_fault(relative_path: str) -> str:
