@@ -4,7 +4,7 @@ The format is ours: a JSON object with `format`, `version`, and lists of users, 
 proposals. `FORMAT` says every field once; it drives the reader and the handbook's page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -165,6 +165,28 @@ class Export:
     proposals: tuple[ProposalRow, ...] = ()
     refused: tuple[RefusedRow, ...] = ()
     exported_at: datetime | None = None
+
+    def parts(self, size: int = 25) -> Iterator["Export"]:
+        """The same rows as smaller exports, each good for one short transaction.
+
+        People and cycles come first, because proposals name them; there is always one part.
+
+        Args:
+            size: Proposals per part; of other rows ten times as many.
+        """
+        many = 10 * size
+        lists: tuple[tuple[str, tuple[Any, ...], int], ...] = (
+            ("people", self.people, many),
+            ("cycles", self.cycles, many),
+            ("proposals", self.proposals, size),
+            ("refused", self.refused, many),
+        )
+        if not any(rows for _, rows, _ in lists):
+            yield self
+        for name, rows, step in lists:
+            for start in range(0, len(rows), step):
+                some = {name: rows[start : start + step]}
+                yield Export(**some, exported_at=self.exported_at)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What an import from the user portal came to, for people and programs."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 NOTHING = "---"
@@ -101,6 +101,21 @@ class ImportReport:
         """How many rows of one kind ended so."""
         extra = self.unchanged_users if (kind, outcome) == ("user", Outcome.UNCHANGED) else 0
         return extra + sum(r.kind == kind and r.outcome is outcome for r in self.all_rows)
+
+    def __add__(self, later: "ImportReport") -> "ImportReport":
+        """Both reports as one; a proposal that only got work in the first is told once."""
+        asked = {r.key: r.work for r in self.proposals if r.work}
+        again = {r.key for r in later.proposals}
+        silent = {r.key for r in self.proposals if r.outcome is Outcome.UNCHANGED} & again
+        return ImportReport(
+            users=(*self.users, *later.users),
+            cycles=(*self.cycles, *later.cycles),
+            proposals=(
+                *(r for r in self.proposals if r.key not in silent),
+                *(replace(r, work=r.work or asked.get(r.key, "")) for r in later.proposals),
+            ),
+            unchanged_users=self.unchanged_users + later.unchanged_users,
+        )
 
     def sentence(self) -> str:
         """The import in one sentence."""
