@@ -39,4 +39,5 @@ def portal_export(settings: PortalSettings) -> Export:
     Raises:
         Unavailable, Denied, Invalid, Mismatch: As `PortalPort.export`.
     """
-    return HttpPortal(settings).export()
+    with HttpPortal(settings) as portal:
+        return portal.export()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from prefect.states import Failed
 from pydantic import ValidationError
 
 from deployments.standins.portal import Fault, PortalStandin, load
@@ -14,6 +15,7 @@ from policies.errors import Denied, Invalid, Mismatch, Unavailable
 from policies.portal_reader import parse_export
 from settings.portal import PortalSettings
 from tasks.portal import HttpPortal, PortalPort
+from tasks.portal.steps import portal_export
 
 TOKEN = "s3cret-of-the-portal"
 
@@ -256,3 +258,11 @@ def test_the_standin_is_driven_over_http(standin, portal_of):
     httpx.put(f"{control}/export", json={**load(), "proposals": []}).raise_for_status()
     assert portal_of().export().proposals == ()
     assert {entry["path"] for entry in httpx.get(f"{control}/log").json()} == {"/api/v1/export"}
+
+
+def test_the_task_reads_the_export_and_repeats_only_what_may_pass(standin):
+    settings = PortalSettings(url=standin.url, token=TOKEN)
+    assert portal_export.fn(settings) == parse_export(load())
+    assert portal_export.retries == 3
+    for error, again in ((Unavailable("x"), True), (Denied("x"), False), (KeyError("x"), False)):
+        assert portal_export.retry_condition_fn(None, None, Failed(data=error)) is again
