@@ -1,0 +1,294 @@
+"""The acts of the story in which everybody does what they should."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from catalog.queries.journal import history
+from catalog.queries.proposals import proposal_view
+from catalog.queries.runs import run_table, run_view
+from catalog.views import RunView
+from deployments.demo.console import Stage
+from deployments.demo.world import DCACHE, EXPERT, LEADER, OFFLINE, ONLINE, World
+from deployments.demo_files import RunRecipe, WrittenRun, write_run
+from policies import layout
+from policies.messages import MessageKind
+from policies.vocabulary import BeamtimeState, RunState
+
+NUMBER, SECOND = 900054, 2012
+MANAGER = "lindqva"
+BIG = 160 * 1024 * 1024
+"""Payload per file of the runs that are disturbed while they are copied, in bytes."""
+
+
+def until(what: str, holds: Callable[[], object], seconds: float = 120) -> None:
+    """Wait for something.
+
+    Raises:
+        TimeoutError: It does not happen.
+    """
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s for: {what}")
+        time.sleep(0.2)
+
+
+def view_of(here: World, run: int, number: int = NUMBER) -> RunView:
+    """A run as the catalog has it now."""
+    with here.database.read() as session:
+        return run_view(session, number, run)
+
+
+def state_of(here: World, number: int = NUMBER) -> BeamtimeState:
+    """A beamtime's status now."""
+    with here.database.read() as session:
+        return proposal_view(session, number).state
+
+
+def portal(stage: Stage, here: World) -> None:
+    """Two proposals come from the user portal."""
+    with stage.act("portal-sync takes over two proposals from the UPEX export"):
+        name, message = here.operator.do("portal-sync")
+        stage.demand(name == "Completed", message)
+        with here.database.read() as session:
+            roles = [1 if m.data_manager else 2 for m in proposal_view(session, NUMBER).team]
+        stage.demand(roles == [1] * 6 + [2] * 3, f"team of p900054: data access roles {roles}")
+
+
+def prepare(stage: Stage, here: World) -> None:
+    """Groups, folders, ACLs; then Ready."""
+    with stage.act("proposal-prepare: LDAP groups, GPFS offline, GPFS online, Ready"):
+        runs = [here.operator.start("proposal-prepare", proposal=n) for n in (NUMBER, SECOND)]
+        for number, run in zip((NUMBER, SECOND), runs, strict=True):
+            end = here.operator.wait(run)
+            stage.demand(end["state_name"] == "Completed", end["state"]["message"])
+            stage.demand(state_of(here, number) is BeamtimeState.READY, f"p{number:06d} is Ready")
+        again = here.operator.do("proposal-prepare", proposal=NUMBER)
+        stage.demand("0 changes" in again[1], f"a second time: {again[1]}")
+
+
+def start(stage: Stage, here: World) -> None:
+    """Only who may, and only one per instrument."""
+    with stage.act("beamtime-start by a data manager"):
+        name, message = here.operator.do("beamtime-start", proposal=NUMBER, operator="nakahay")
+        stage.demand(name == "Refused", f"a participant is refused: {message}")
+        name, message = here.operator.do("beamtime-start", proposal=NUMBER, operator=MANAGER)
+        stage.demand(state_of(here) is BeamtimeState.ACTIVE, message)
+
+
+def recipe(run: int, **more: object) -> RunRecipe:
+    """What the DAQ writes for a run of the story."""
+    options: dict[str, object] = {
+        "proposal": NUMBER,
+        "run": run,
+        "instrument": "MID",
+        "aggregators": ("DA01", "JNGFR01"),
+        "begin_at": datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5),
+        **more,
+    }
+    return RunRecipe(**options)  # type: ignore[arg-type]
+
+
+def raw_folder(here: World) -> Path:
+    """Where the DAQ writes: the online storage of SASE 2."""
+    with here.database.read() as session:
+        path = proposal_view(session, NUMBER).path
+    return Path(here.tree(ONLINE[1])) / path.lstrip("/")
+
+
+def open_run(here: World, r: RunRecipe) -> None:
+    """The DAQ says that it begins."""
+    body = {
+        "proposal": NUMBER,
+        "run": r.run,
+        "run_type": r.run_type,
+        "sample": r.sample,
+        "begin_at": (r.begin_at or datetime.now(UTC)).isoformat(),
+        "first_train": r.first_train,
+    }
+    here.daq.send(MessageKind.RUN_OPENED, body, f"open-{r.run}")
+
+
+def close_run(here: World, written: WrittenRun, event_id: str | None = None) -> int:
+    """The DAQ says that it ended; answers the gateway's HTTP status, 0 while it is away."""
+    r = written.recipe
+    body = {
+        "proposal": NUMBER,
+        "run": r.run,
+        "end_at": (r.end_at or datetime.now(UTC)).isoformat(),
+        "last_train": r.last_train,
+        "files": [
+            {
+                "filename": f.filename,
+                "relative_path": f"{layout.run_folder(r.run)}/",
+                "size": f.size_bytes,
+                "checksum": f.checksum,
+            }
+            for f in written.files
+        ],
+    }
+    return here.daq.send(MessageKind.RUN_CLOSED, body, event_id or f"close-{r.run}").status
+
+
+def record(here: World, r: RunRecipe) -> WrittenRun:
+    """Open, write, close."""
+    open_run(here, r)
+    written = write_run(raw_folder(here), r)
+    close_run(here, written)
+    return written
+
+
+def take_runs(stage: Stage, here: World) -> None:
+    """Runs of all kinds, one every few seconds."""
+    modules = tuple(f"JNGFR{m:02d}" for m in range(1, 9))
+    with stage.act("the DAQ opens and closes runs; run-closed reads and registers the files"):
+        record(here, recipe(1, run_type="Dark", sample="No sample"))
+        record(here, recipe(2, aggregators=("DA01", *modules), sequences=3, trains=60))
+        record(here, recipe(3, sample="Silver behenate"))
+        record(here, recipe(4, run_type="Test DAQ", sample="No sample"))
+        for run in (1, 2, 3, 4):
+            until(f"r{run:04d} registered", lambda run=run: view_of(here, run).inspected_at)  # type: ignore[misc]
+        big = view_of(here, 2)
+        stage.demand(
+            big.num_files == 27, f"r0002: 9 aggregators × 3 sequences, {big.num_files} files"
+        )
+        stage.demand(
+            not any(view_of(here, n).findings for n in (1, 2, 3, 4)), "no findings on sound runs"
+        )
+
+
+def closed_twice(stage: Stage, here: World) -> None:
+    """The same message again, and the same facts under another name."""
+    with stage.act("the same run-closed sent twice"):
+        r = recipe(5)
+        written = record(here, r)
+        before = len(_past(here, 5))
+        status = close_run(here, written)
+        stage.demand(status == 202, "the repetition is answered alike (202)")  # noqa: PLR2004
+        close_run(here, written, "close-5-under-another-name")
+        until("r0005 registered", lambda: view_of(here, 5).inspected_at)
+        closes = [row for row in _past(here, 5) if row.event == "close"]
+        stage.demand(len(closes) == 1 and before, "one close on record, one inspection asked for")
+
+
+def _past(here: World, run: int) -> list[object]:
+    with here.database.read() as session:
+        return list(history(session, NUMBER, run))
+
+
+def assess(stage: Stage, here: World) -> None:
+    """Good, Unclear, Not interesting."""
+    with stage.act("run-assess: Good, Unclear, Not interesting; good runs move to Maxwell"):
+        words = {1: "Good", 2: "Good", 3: "Unclear", 4: "Not interesting", 5: "Good", 6: "Good"}
+        ids = [
+            here.operator.start(
+                "run-assess", proposal=NUMBER, run=n, assessment=w, operator=MANAGER, comment=""
+            )
+            for n, w in words.items()
+        ]
+        for run_id in ids:
+            end = here.operator.wait(run_id)
+            stage.demand(end["state_name"] == "Completed", end["state"]["message"])
+        for n in (1, 2, 3, 5, 6):
+            until(f"r{n:04d} migrated", lambda n=n: view_of(here, n).state is RunState.MIGRATED)  # type: ignore[misc]
+        for n in (1, 2, 3, 5, 6):
+            until(
+                "second copy", lambda n=n: view_of(here, n).repositories.get(DCACHE) == "verified"
+            )  # type: ignore[misc]
+        stage.saw("r0001, r0002, r0003, r0005, r0006: verified online, offline and in dCache")
+        stage.demand(
+            view_of(here, 4).state is RunState.NOT_INTERESTING, "r0004 stays online, never migrated"
+        )
+        stage.demand(not list(here.tree(OFFLINE).rglob("r0004")), "nothing of r0004 is offline")
+        events = [(e["event"], e["run"]) for e in here.subscriber.events]
+        stage.demand(
+            events.count(("migration_complete", 2)) == 1,
+            "migration_complete reached the subscriber",
+        )
+
+
+def finish(stage: Stage, here: World) -> None:
+    """Refused while a run is open."""
+    with stage.act("beamtime-finish: refused while a run is open, then done"):
+        r = recipe(9, run_type="Test DAQ", sample="No sample")
+        open_run(here, r)
+        name, message = here.operator.do("beamtime-finish", proposal=NUMBER, operator=MANAGER)
+        stage.demand(name == "Refused" and "r0009" in message, f"refused: {message}")
+        close_run(here, write_run(raw_folder(here), r))
+        until("r0009 registered", lambda: view_of(here, 9).inspected_at)
+        name, message = here.operator.do("beamtime-finish", proposal=NUMBER, operator=MANAGER)
+        stage.demand(state_of(here) is BeamtimeState.FINISHED, message)
+
+
+def review(stage: Stage, here: World) -> None:
+    """Refused while a run is unassessed."""
+    with stage.act("beamtime-review: refused while a run is unassessed, then done"):
+        name, message = here.operator.do("beamtime-review", proposal=NUMBER, operator=LEADER)
+        stage.demand(name == "Refused" and "r0009" in message, f"refused: {message}")
+        here.operator.do(
+            "run-assess",
+            proposal=NUMBER,
+            run=9,
+            assessment="Not interesting",
+            operator=EXPERT,
+            comment="shutter was closed",
+        )
+        shifts = {"proposal": NUMBER, "operator": LEADER}
+        name, message = here.operator.do(
+            "operator-ask", ask="beamtime: fill delivered shifts", value="12", **shifts
+        )
+        stage.demand(name == "Completed", message)
+        name, message = here.operator.do("beamtime-review", **shifts)
+        stage.demand(state_of(here) is BeamtimeState.REVIEWED, message)
+
+
+def close(stage: Stage, here: World) -> None:
+    """Frozen."""
+    with stage.act("beamtime-close: folders become read-only"):
+        name, message = here.operator.do("beamtime-close", proposal=NUMBER, operator=LEADER)
+        stage.demand(state_of(here) is BeamtimeState.CLOSED, message)
+
+
+def outside_views(stage: Stage, here: World) -> None:
+    """What others see: the peer's validator, the directory, the file system."""
+    with stage.act("what others see: extra-data-validate, LDAP, getfacl"):
+        with here.database.read() as session:
+            migrated = [r.run for r in run_table(session, NUMBER) if r.state is RunState.MIGRATED]
+        for run in migrated:
+            (folder,) = [p for p in here.tree(OFFLINE).rglob(f"d/raw/**/r{run:04d}") if p.is_dir()]
+            done = _shell("extra-data-validate", str(folder))
+            stage.demand(done.returncode == 0, f"extra-data-validate accepts r{run:04d}")
+        with here.directory.admin() as connection:
+            connection.search(
+                here.directory.groups_base, "(cn=*)", attributes=["cn", "memberUid", "member"]
+            )
+            stage.values["LDAP groups"] = "\n".join(e.entry_to_ldif() for e in connection.entries)
+        stage.demand(
+            "900054-dmgt" in stage.values["LDAP groups"], "both groups are in the directory"
+        )
+        stage.demand(
+            "dufresl" not in stage.values["LDAP groups"],
+            "nobody without an accepted data policy is in a group",
+        )
+        (root,) = [p for p in here.tree(OFFLINE).rglob("exp/MID/*/p900054") if p.is_dir()]
+        acl = _shell("getfacl", "-R", "-n", "-p", str(root)).stdout
+        stage.values["getfacl of the closed proposal"] = acl[:6000]
+        writable = [line for line in acl.splitlines() if _grants_write(line)]
+        stage.demand(not writable, "no write bit is left in the closed proposal")
+
+
+def _grants_write(line: str) -> bool:
+    kind, _, rest = line.partition(":")
+    effective = line.partition("#effective:")[2].strip() or rest.rpartition(":")[2][:3]
+    return kind in {"user", "group", "other"} and "w" in effective
+
+
+def _shell(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    import sys
+
+    beside = Path(sys.executable).parent / program
+    command = [str(beside) if beside.exists() else program, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

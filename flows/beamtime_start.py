@@ -1,0 +1,30 @@
+"""The beamtime begins."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.states import State
+
+from flows.forms import Operator, ProposalNumber, Reason
+from flows.moving import move
+from flows.outcome import Result, conduct
+from policies.vocabulary import BeamtimeEvent, Work
+from tasks.records.work import Working
+
+
+@flow(name="beamtime-start", flow_run_name="p{proposal:06d} start")
+def beamtime_start(
+    proposal: ProposalNumber, operator: Operator = "", reason: Reason = ""
+) -> State[Any]:
+    """Ready ⇒ Active: the instrument's one active proposal.
+
+    Args:
+        proposal: Proposal number.
+        operator: Your account name; empty when the system asks.
+        reason: Only needed to pass a guard as administrator.
+    """
+
+    def body(_unit: Working) -> Result:
+        return move(proposal, BeamtimeEvent.START, operator, reason)
+
+    return conduct(Work.BEAMTIME_START, body, proposal=proposal)

@@ -1,0 +1,42 @@
+"""A beamtime moves a step, and its folders follow."""
+
+from flows.outcome import Result
+from flows.provisioning import offline_plan, online_plan
+from policies.access import Phase, phase_of
+from policies.layout import proposal_folder
+from policies.vocabulary import BeamtimeEvent
+from tasks import storage
+from tasks.records import beamtimes
+from tasks.records.views import ProposalView
+
+
+def move(proposal: int, event: BeamtimeEvent, operator: str, reason: str) -> Result:
+    """Put a beamtime event; where the phase changes, rights are set before the status says so.
+
+    The table is asked first, so that nothing is touched for an event it refuses; and again
+    inside the transaction that records the move.
+    """
+    plan = beamtimes.preview(proposal, event, operator, reason)
+    before, after = phase_of(plan.source), phase_of(plan.target)
+    touched = 0
+    if after is not before:
+        touched = set_phase(beamtimes.proposal(proposal), after)
+    done = beamtimes.advance(proposal, event, operator, reason)
+    words = f"; {touched} folders and files changed" if after is not before else ""
+    passed = f" (passed: {', '.join(done.overridden)})" if done.overridden else ""
+    folder = proposal_folder(proposal)
+    return Result(f"{folder}: {done.source.label} ⇒ {done.target.label}{passed}{words}")
+
+
+def set_phase(view: ProposalView, phase: Phase) -> int:
+    """Bring rights in line with a phase, online and offline; answers how much changed."""
+    changed = 0
+    stores = (
+        (storage.offline(), offline_plan(view, phase)),
+        (storage.storage(view.online_repository), online_plan(view, phase)),
+    )
+    for store, plan in stores:
+        changed += store.ensure_folders(plan)
+        changed += sum(store.freeze(folder) for folder in plan.folders if folder.freeze)
+        changed += store.ensure_access(plan)
+    return changed
