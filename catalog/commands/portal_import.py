@@ -16,7 +16,7 @@ from catalog.commands.portal_proposals import named_in, put_proposal, sync_team
 from catalog.tables.facility import Instrument, InstrumentCycle
 from catalog.tables.people import User
 from policies.actor import Actor
-from policies.errors import Misconfigured, Refused
+from policies.errors import Invalid, Misconfigured, Refused
 from policies.portal_export import Cycle, Export, Person, ProposalRow, RefusedRow
 from policies.portal_report import ImportReport, Outcome, RowReport
 from policies.portal_values import MAX_NUMBER
@@ -162,7 +162,7 @@ class Import:
         try:
             with self.session.begin_nested():
                 put()
-        except Refused as error:
+        except (Refused, Invalid) as error:
             fault = error.message
         except (IntegrityError, DataError) as error:
             fault = f"the database does not take it: {str(error.orig).splitlines()[0]}"

@@ -23,15 +23,14 @@ class Place:
     cycle: InstrumentCycle
 
 
-def universal_path(place: Place, number: int) -> str:
-    """The raw folder of a proposal, the same on every cluster."""
-    folder = layout.proposal_folder(number)
-    return f"/gpfs/exfel/exp/{place.instrument.identifier}/{place.cycle.identifier}/{folder}/raw"
+def raw_path(place: Place, number: int) -> str:
+    """The raw folder of a proposal, the same on every cluster.
 
-
-def proposal_doi(number: int) -> str:
-    """The DOI that is reserved for a proposal."""
-    return f"10.22003/XFEL.EU-DATA-{number:06d}-00"
+    Raises:
+        Invalid: The instrument's identifier cannot be a folder.
+    """
+    root = layout.proposal_root(place.instrument.identifier, place.cycle.identifier, number)
+    return f"{root}/raw"
 
 
 def check_identity(book: Book, proposal: Proposal, place: Place, row: ProposalRow) -> None:
@@ -62,7 +61,7 @@ def check_identity(book: Book, proposal: Proposal, place: Place, row: ProposalRo
             f"instrument, cycle: cannot become {new}, folders are prepared for {former};"
             " an administrator first sets the proposal back to New"
         )
-    path, proposal.def_proposal_path = proposal.def_proposal_path, universal_path(place, row.number)
+    path, proposal.def_proposal_path = proposal.def_proposal_path, raw_path(place, row.number)
     proposal.instrument_id, proposal.instrument_cycle_id = wanted[0] or 0, wanted[1] or 0
     details = {
         "path": [path, proposal.def_proposal_path],

@@ -16,7 +16,7 @@ from catalog.commands.portal_parts import (
     put_samples,
     put_team,
 )
-from catalog.commands.portal_place import Place, check_identity, proposal_doi, universal_path
+from catalog.commands.portal_place import Place, check_identity, raw_path
 from catalog.queries.facts import beamtime_facts
 from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, TeamMember
@@ -122,8 +122,8 @@ def _create(book: Book, place: Place, row: ProposalRow, users: Mapping[str, User
         number=row.number,
         title=row.title,
         proposal_folder=layout.proposal_folder(row.number),
-        def_proposal_path=universal_path(place, row.number),
-        doi=proposal_doi(row.number),
+        def_proposal_path=raw_path(place, row.number),
+        doi=layout.proposal_doi(row.number),
         instrument_id=place.instrument.id or 0,
         instrument_cycle_id=place.cycle.id or 0,
         flg_proposal_system=row.system,

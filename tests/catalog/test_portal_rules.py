@@ -12,6 +12,7 @@ from catalog.queries.journal import verify
 from catalog.tables import (
     Experiment,
     Inbox,
+    Instrument,
     InstrumentCycle,
     Obligation,
     Outbox,
@@ -373,3 +374,14 @@ def test_an_empty_export_is_one_part(dialect):
     assert [len(p.proposals) for p in parse_export({**load(), "proposals": []}).parts()] == [0, 0]
     empty = parse_export({"format": "upex-export", "version": 1})
     assert list(empty.parts()) == [empty]
+
+
+def test_an_instrument_that_cannot_be_a_folder_stops_only_its_proposals(catalog):
+    with catalog.write() as session:
+        place = session.exec(select(Instrument).where(Instrument.identifier == "MID")).one()
+        place.identifier = "mid-beamline"
+    document = changed(instrument="mid-beamline")
+    document["cycles"][0]["instrument"] = "mid-beamline"
+    report = put(catalog, document)
+    assert "must be 2 to 8 capital letters or digits" in one(report).reason
+    assert one(report, 2012).outcome is Outcome.CREATED
