@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from policies import asking, permissions
+from policies import access, asking, permissions, portal_page
+from policies.audit import audit_markdown
 from policies.beamtime import BEAMTIME
 from policies.machine import Machine
 from policies.messages import MessageKind
@@ -58,6 +59,18 @@ def permission_page() -> str:
     return f"# Permissions\n\n{words}\n\n{permissions.markdown()}\n"
 
 
+def access_page() -> str:
+    """Who may do what in a proposal's folders."""
+    words = "Rights by folder and phase; set as POSIX ACLs with numeric gids, inherited."
+    return f"# Folders and rights\n\n{words}\n\n{access.markdown()}\n"
+
+
+def audit_page() -> str:
+    """What is looked for in a run's files."""
+    words = "Made when a run closes; findings are rows, and block the copy only where it says so."
+    return f"# Checks of run files\n\n{words}\n\n{audit_markdown()}\n"
+
+
 def words_page() -> str:
     """Closed sets of words: flows, webhooks, events, choices of the form."""
     lists = [
@@ -78,6 +91,9 @@ def pages() -> dict[str, Callable[[], str]]:
         "lifecycles.md": lifecycles,
         "permissions.md": permission_page,
         "words.md": words_page,
+        "access.md": access_page,
+        "audit.md": audit_page,
+        "portal-export.md": portal_page.markdown,
     }
 
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -43,7 +44,7 @@ def progress(key: str, description: str) -> Callable[[int, int], None]:
         A function that takes what is done and the whole, for example bytes; it may be
         called as often as one likes, from any thread.
     """
-    ring = create_progress_artifact(0.0, key=key, description=description)
+    ring = cast("UUID", create_progress_artifact(0.0, key=key, description=description))
     last = [0.0]
 
     def update(done: int, total: int) -> None:

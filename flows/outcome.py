@@ -8,11 +8,13 @@ asked for again by the catalog, not by the engine.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from policies.errors import Conflict, LeaseLost, Missing, Refused
 from policies.vocabulary import Work
@@ -90,7 +92,7 @@ def _tag(proposal: int | None, run: int | None, more: tuple[str, ...]) -> None:
     wanted |= {f"run:{run:04d}"} if run is not None else set()
     if wanted != set(flow_run.get_tags() or []):
         with get_client(sync_client=True) as client:
-            client.update_flow_run(run_id, tags=sorted(wanted))
+            client.update_flow_run(UUID(str(run_id)), tags=sorted(wanted))
 
 
 def _conclude(outcome: str) -> None:

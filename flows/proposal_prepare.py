@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows import artifacts
 from flows.forms import Operator, ProposalNumber

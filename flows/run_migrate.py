@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows import artifacts
 from flows.forms import ProposalNumber, RunNumber
@@ -11,11 +11,11 @@ from flows.outcome import Result, conduct
 from policies import layout
 from policies.errors import BeamkeeperError, Denied, Mismatch, Unavailable
 from policies.vocabulary import RunState, Work
-from tasks.copying import CopyProof, copy_run
+from tasks.copying import CopyOptions, CopyProof, copy_run
 from tasks.records import beamtimes, runs
 from tasks.records.runs import MigrationPlan, Target
 from tasks.records.work import Working
-from tasks.storage import link_run, local_path
+from tasks.storage import link_run, local_path, mount
 
 
 @flow(name="run-migrate", flow_run_name="p{proposal:06d} r{run:04d}")
@@ -68,6 +68,7 @@ def _prove(plan: MigrationPlan, target: Target, unit: Working) -> CopyProof:
         local_path(plan.source.repository, plan.source.path),
         local_path(target.repository, target.path),
         plan.manifest,
+        options=CopyOptions(replace_suspect=True, below=mount(target.repository)),
         on_progress=lambda done, total, *_: ring(done, total),
         should_continue=unit.check,
     )

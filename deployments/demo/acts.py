@@ -9,7 +9,8 @@ from pathlib import Path
 from catalog.queries.journal import history
 from catalog.queries.proposals import proposal_view
 from catalog.queries.runs import run_table, run_view
-from catalog.views import RunView
+from catalog.views import HistoryRow, RunView
+from deployments.components.slapd import GROUPS_BASE
 from deployments.demo.console import Stage
 from deployments.demo.world import DCACHE, EXPERT, LEADER, OFFLINE, ONLINE, World
 from deployments.demo_files import RunRecipe, WrittenRun, write_run
@@ -153,7 +154,8 @@ def take_runs(stage: Stage, here: World) -> None:
             until(f"r{run:04d} registered", lambda run=run: view_of(here, run).inspected_at)  # type: ignore[misc]
         big = view_of(here, 2)
         stage.demand(
-            big.num_files == 27, f"r0002: 9 aggregators × 3 sequences, {big.num_files} files"
+            big.num_files == len(modules) * 3 + 3,
+            f"r0002: 9 aggregators × 3 sequences, {big.num_files} files",
         )
         stage.demand(
             not any(view_of(here, n).findings for n in (1, 2, 3, 4)), "no findings on sound runs"
@@ -174,7 +176,7 @@ def closed_twice(stage: Stage, here: World) -> None:
         stage.demand(len(closes) == 1 and before, "one close on record, one inspection asked for")
 
 
-def _past(here: World, run: int) -> list[object]:
+def _past(here: World, run: int) -> list[HistoryRow]:
     with here.database.read() as session:
         return list(history(session, NUMBER, run))
 
@@ -248,7 +250,7 @@ def review(stage: Stage, here: World) -> None:
 def close(stage: Stage, here: World) -> None:
     """Frozen."""
     with stage.act("beamtime-close: folders become read-only"):
-        name, message = here.operator.do("beamtime-close", proposal=NUMBER, operator=LEADER)
+        _, message = here.operator.do("beamtime-close", proposal=NUMBER, operator=LEADER)
         stage.demand(state_of(here) is BeamtimeState.CLOSED, message)
 
 
@@ -262,9 +264,7 @@ def outside_views(stage: Stage, here: World) -> None:
             done = _shell("extra-data-validate", str(folder))
             stage.demand(done.returncode == 0, f"extra-data-validate accepts r{run:04d}")
         with here.directory.admin() as connection:
-            connection.search(
-                here.directory.groups_base, "(cn=*)", attributes=["cn", "memberUid", "member"]
-            )
+            connection.search(GROUPS_BASE, "(cn=*)", attributes=["cn", "memberUid", "member"])
             stage.values["LDAP groups"] = "\n".join(e.entry_to_ldif() for e in connection.entries)
         stage.demand(
             "900054-dmgt" in stage.values["LDAP groups"], "both groups are in the directory"

@@ -6,6 +6,7 @@ from pathlib import Path
 from deployments.demo import accidents, acts, report
 from deployments.demo.console import Stage
 from deployments.demo.world import World, world
+from policies.errors import BeamkeeperError
 
 NUMBERS = [900054, 2012]
 
@@ -28,7 +29,7 @@ def play(folder: Path, *, keep: bool = False) -> int:
             stage.console.print(f"[bold green]✓ every fact held[/]; report: {page}")
             if keep:
                 _keep(stage, here)
-    except (AssertionError, Exception) as error:
+    except (AssertionError, OSError, TimeoutError, BeamkeeperError) as error:
         stage.console.print(f"[bold red]the demo failed: {error}[/]")
         stage.console.print(traceback.format_exc(), markup=False)
         return 1
@@ -62,7 +63,5 @@ def _keep(stage: Stage, here: World) -> None:
         "Ctrl-C stops everything.",
     ]
     stage.console.print("\n".join(lines), markup=False)
-    try:
-        here.supervisor.wait()
-    except KeyboardInterrupt:
-        stage.console.print("stopping")
+    here.supervisor.wait()
+    stage.console.print("stopping")

@@ -13,11 +13,19 @@ import yaml
 
 from catalog.engine import Database
 from deployments.components.ports import reserve
-from deployments.components.processes import end_leftovers
-from deployments.components.slapd import Person, Slapd, slapd
+from deployments.components.slapd import (
+    GROUPS_BASE,
+    PEOPLE_BASE,
+    SERVICE_DN,
+    SERVICE_PASSWORD,
+    Person,
+    Slapd,
+    slapd,
+)
 from deployments.daq.client import DaqClient
 from deployments.demo.flows import Operator
 from deployments.facility import MANIFEST, own_commands, ready_catalog
+from deployments.serving.processes import end_marked
 from deployments.serving.rest import EngineApi
 from deployments.serving.supervisor import Supervisor
 from deployments.standins.portal import PortalStandin
@@ -76,7 +84,7 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         tell: Called with a sentence at each step.
     """
     folder = folder.resolve()
-    end_leftovers(str(folder))
+    end_marked(str((folder / "supervisor.json").resolve()))
     clear(folder)
     key = SigningKey("demo-1", secrets.token_hex(24).encode())
     event_key = SigningKey("events-1", secrets.token_hex(24).encode())
@@ -190,10 +198,10 @@ def _configure(
         },
         "directory": {
             "url": directory.url,
-            "bind_dn": directory.bind_dn,
-            "password": directory.password,
-            "people_base": directory.people_base,
-            "groups_base": directory.groups_base,
+            "bind_dn": SERVICE_DN,
+            "password": SERVICE_PASSWORD,
+            "people_base": PEOPLE_BASE,
+            "groups_base": GROUPS_BASE,
             "ca_file": str(directory.ca_file),
         },
         "storage": {"mounts": roots},

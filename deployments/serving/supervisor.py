@@ -128,12 +128,16 @@ class Supervisor:
 
     def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, drain and stop."""
-        asked = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: asked.set())
+        asked = _asked_to_stop()
         with self:
             while not asked.wait(0.5):
                 pass
+
+    def wait(self) -> None:
+        """Return at SIGTERM or SIGINT; the caller stops us."""
+        asked = _asked_to_stop()
+        while not asked.wait(0.5):
+            pass
 
     def deploy(self) -> dict[str, Any]:
         """Deploy prefect.yaml in a process of its own; return the summary.
@@ -185,6 +189,10 @@ class Supervisor:
         """Return the present process id of a child, None while it is down."""
         child = self._children.get(name)
         return child.process.pid if child and child.process.poll() is None else None
+
+    def command_of(self, name: str) -> Command:
+        """Return the command of a child that runs, to start it again later."""
+        return self._children[name].of
 
     def stop_child(self, name: str) -> None:
         """Stop one child and keep it down, as an operator would do with a unit."""
@@ -292,6 +300,14 @@ class Supervisor:
     def _write_state(self) -> None:
         with self._lock:
             write_state(self.state_file, self.settings, dict(self._children))
+
+
+def _asked_to_stop() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    return asked
 
 
 def _module(name: str, *arguments: str) -> list[str]:

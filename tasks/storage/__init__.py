@@ -8,7 +8,7 @@ from policies.errors import Misconfigured
 from settings.model import load
 from tasks.storage.posix import PosixStorage
 
-__all__ = ["PosixStorage", "ids", "link_run", "local_path", "offline", "quotas", "storage"]
+__all__ = ["PosixStorage", "ids", "link_run", "local_path", "mount", "offline", "quotas", "storage"]
 
 
 def storage(repository: str) -> PosixStorage:
@@ -38,6 +38,13 @@ def local_path(repository: str, path: str) -> Path:
     here = storage(repository)
     here.demand_mounted()
     return here.path(path)
+
+
+def mount(repository: str) -> Path:
+    """Folder under which a repository's paths lie here; it is there."""
+    here = storage(repository)
+    here.demand_mounted()
+    return here.root
 
 
 def link_run(instrument: str, cycle: str, number: int, run: int, target: str) -> bool:
