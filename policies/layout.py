@@ -32,6 +32,43 @@ _COMPONENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
 _UNIVERSAL_DEPTH = 3
 
 
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
+
+
+def components(path: str, field: str = "path") -> tuple[str, ...]:
+    """The names in an absolute path of ours.
+
+    Raises:
+        Invalid: Relative, or a name that is empty, hidden, `..` or has other characters than
+            letters, digits, dot, dash and underscore.
+    """
+    first, *names = path.split("/")
+    if first or not names or not all(_COMPONENT.fullmatch(n) for n in names):
+        rule = "must be absolute, of plain names without .., blanks or control characters"
+        raise Invalid(f"{field} {_shown(path)} {rule}", fields={field: rule})
+    return tuple(names)
+
+
+def place(root: str, path: str) -> str:
+    """A universal path below a local root, for trees that are mounted elsewhere.
+
+    Args:
+        root: Absolute local folder that stands for `/`; `/` or empty where nothing is moved.
+        path: Path as the catalog or a plan names it.
+
+    Raises:
+        Invalid: One of them is relative, climbs, or holds a control character.
+    """
+    above = root.rstrip("/")
+    names = above.split("/")
+    if names[0] or not above.isprintable() or not {"", ".", ".."}.isdisjoint(names[1:]):
+        rule = "must be an absolute folder without . and .."
+        raise Invalid(f"root {_shown(root)} {rule}", fields={"root": rule})
+    return f"{above}/{'/'.join(components(path))}"
+
+
 @dataclass(frozen=True)
 class Mounts:
     """Where a facility's trees begin: absolute paths without a trailing slash.
@@ -73,11 +110,6 @@ class Mounts:
 
 XFEL = Mounts()
 """European XFEL's trees."""
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004
 
 
 def _checked(field: str, value: str, pattern: re.Pattern[str], rule: str) -> str:
@@ -229,35 +261,3 @@ def normalise_proposal_path(path: str, mounts: Mounts = XFEL) -> str:
             f"def_proposal_path {_shown(path)} {rule}", fields={"def_proposal_path": rule}
         )
     return proposal_root(parts[0], parts[1], int(parts[2][1:]), mounts)
-
-
-def components(path: str, field: str = "path") -> tuple[str, ...]:
-    """The names in an absolute path of ours.
-
-    Raises:
-        Invalid: Relative, or a name that is empty, hidden, `..` or has other characters than
-            letters, digits, dot, dash and underscore.
-    """
-    first, *names = path.split("/")
-    if first or not names or not all(_COMPONENT.fullmatch(n) for n in names):
-        rule = "must be absolute, of plain names without .., blanks or control characters"
-        raise Invalid(f"{field} {_shown(path)} {rule}", fields={field: rule})
-    return tuple(names)
-
-
-def place(root: str, path: str) -> str:
-    """A universal path below a local root, for trees that are mounted elsewhere.
-
-    Args:
-        root: Absolute local folder that stands for `/`; `/` or empty where nothing is moved.
-        path: Path as the catalog or a plan names it.
-
-    Raises:
-        Invalid: One of them is relative, climbs, or holds a control character.
-    """
-    above = root.rstrip("/")
-    names = above.split("/")
-    if names[0] or not above.isprintable() or not {"", ".", ".."}.isdisjoint(names[1:]):
-        rule = "must be an absolute folder without . and .."
-        raise Invalid(f"root {_shown(root)} {rule}", fields={"root": rule})
-    return f"{above}/{'/'.join(components(path))}"
