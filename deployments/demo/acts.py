@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from catalog.queries.journal import history
@@ -151,7 +152,7 @@ def take_runs(stage: Stage, here: World) -> None:
         record(here, recipe(3, sample="Silver behenate"))
         record(here, recipe(4, run_type="Test DAQ", sample="No sample"))
         for run in (1, 2, 3, 4):
-            until(f"r{run:04d} registered", lambda run=run: view_of(here, run).inspected_at)  # type: ignore[misc]
+            until(f"r{run:04d} registered", partial(_inspected, here, run))
         big = view_of(here, 2)
         stage.demand(
             big.num_files == len(modules) * 3 + 3,
@@ -160,6 +161,10 @@ def take_runs(stage: Stage, here: World) -> None:
         stage.demand(
             not any(view_of(here, n).findings for n in (1, 2, 3, 4)), "no findings on sound runs"
         )
+
+
+def _inspected(here: World, run: int) -> bool:
+    return view_of(here, run).inspected_at is not None
 
 
 def closed_twice(stage: Stage, here: World) -> None:
@@ -195,11 +200,7 @@ def assess(stage: Stage, here: World) -> None:
             end = here.operator.wait(run_id)
             stage.demand(end["state_name"] == "Completed", end["state"]["message"])
         for n in (1, 2, 3, 5, 6):
-            until(f"r{n:04d} migrated", lambda n=n: view_of(here, n).state is RunState.MIGRATED)  # type: ignore[misc]
-        for n in (1, 2, 3, 5, 6):
-            until(
-                "second copy", lambda n=n: view_of(here, n).repositories.get(DCACHE) == "verified"
-            )  # type: ignore[misc]
+            until(f"r{n:04d} in all three stores", partial(_safe, here, n))
         stage.saw("r0001, r0002, r0003, r0005, r0006: verified online, offline and in dCache")
         stage.demand(
             view_of(here, 4).state is RunState.NOT_INTERESTING, "r0004 stays online, never migrated"
@@ -210,6 +211,12 @@ def assess(stage: Stage, here: World) -> None:
             events.count(("migration_complete", 2)) == 1,
             "migration_complete reached the subscriber",
         )
+
+
+def _safe(here: World, run: int) -> bool:
+    view = view_of(here, run)
+    second = view.repositories.get(DCACHE) == "verified"
+    return view.state is RunState.MIGRATED and second
 
 
 def finish(stage: Stage, here: World) -> None:
