@@ -1,8 +1,19 @@
 """Who may send webhooks, who receives ours, and the keys that sign them."""
 
-from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+"""A name that travels in headers and keys."""
 
 
 class Key(BaseModel):
@@ -16,9 +27,9 @@ class Key(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str
+    id: Name
     secret: SecretStr = Field(min_length=16)
-    not_after: datetime | None = None
+    not_after: AwareDatetime | None = None
 
 
 class Sender(BaseModel):
@@ -34,6 +45,12 @@ class Sender(BaseModel):
     keys: list[Key] = Field(min_length=1, max_length=2)
     instruments: list[str] = []
 
+    @model_validator(mode="after")
+    def _different_keys(self) -> "Sender":
+        if len({key.id for key in self.keys}) < len(self.keys):
+            raise ValueError("the two keys of a sender need different ids")
+        return self
+
 
 class Subscriber(BaseModel):
     """A program that wants our events.
@@ -47,10 +64,10 @@ class Subscriber(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str
+    url: str = Field(pattern=r"^https?://")
     key: Key
     topics: list[str] = []
-    timeout_seconds: float = 10.0
+    timeout_seconds: float = Field(default=10.0, gt=0)
 
 
 class GatewaySettings(BaseModel):
@@ -62,6 +79,8 @@ class GatewaySettings(BaseModel):
         max_body_bytes: Larger bodies are refused with 413.
         replay_window_seconds: How old or how far ahead a time stamp may be.
         max_batch: Messages written in one transaction at the most.
+        max_waiting_bytes: Bodies that may wait to be written; more are answered 503.
+        read_seconds: How long a sender may take to send its body; slower ones get 408.
         senders: By name.
         subscribers: By name.
     """
@@ -70,8 +89,10 @@ class GatewaySettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: int = 27000
-    max_body_bytes: int = 4 * 1024 * 1024
-    replay_window_seconds: int = 300
-    max_batch: int = 64
-    senders: dict[str, Sender] = {}
-    subscribers: dict[str, Subscriber] = {}
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, gt=0)
+    replay_window_seconds: int = Field(default=300, gt=0)
+    max_batch: int = Field(default=64, gt=0)
+    max_waiting_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    read_seconds: float = Field(default=30.0, gt=0)
+    senders: dict[Name, Sender] = {}
+    subscribers: dict[Name, Subscriber] = {}

@@ -1,10 +1,12 @@
 """Messages that come in: kept first, applied when they can be, never lost."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
 from catalog.commands.journal import record
@@ -89,29 +91,23 @@ def accept(session: Session, message: Message, now: datetime) -> Answer:
         body_sha256=message.body_sha256,
         received_at=now,
         sent_at=message.sent_at,
+        speaks_for=list(message.instruments),
         state=InboxState.HELD,
     )
     session.add(row)
     session.flush()
-    fields = _try(session, row, now, message.fault, message.instruments)
+    fields = _try(session, row, now, message.fault)
     status = _STATUS.get(row.state, 422 if fields else 409)
     body: dict[str, Any] = {"event_id": row.event_id, "state": str(row.state)}
     body |= {"reason": row.reason} if row.reason else {}
     body |= {"fields": fields} if fields else {}
     row.answer = {"status": status, "body": body}
     session.flush()
-    if row.state is InboxState.APPLIED and row.kind == MessageKind.RUN_OPENED:
-        _release_held(session, row, now)
+    _release_held(session, row, now)
     return Answer(status, body)
 
 
-def _try(
-    session: Session,
-    row: Inbox,
-    now: datetime,
-    fault: str = "",
-    instruments: tuple[str, ...] = (),
-) -> dict[str, Any]:
+def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[str, Any]:
     """Apply a kept message; what happens is written on its row.
 
     Returns:
@@ -122,8 +118,8 @@ def _try(
             raise Invalid(fault, fields={"body": fault})
         kind = MessageKind(row.kind)
         row.proposal, row.run, facts = read(kind, row.body)
-        _speaks_for(session, row.sender, row.proposal, instruments)
         with session.begin_nested():
+            _speaks_for(session, row.sender, row.proposal, row.speaks_for)
             move = _COMMANDS[kind](session, row.proposal, row.run, facts, daq(row.sender), now)
     except Missing as error:
         _settle(row, InboxState.HELD, f"{error.message}: waits for it", None)
@@ -133,12 +129,17 @@ def _try(
         _settle(row, InboxState.REFUSED, error.message, now)
         fields = error.context.get("fields")
         return dict(fields) if isinstance(fields, dict) else {"body": error.message}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost a message
+        reason = f"held because of a fault of this program: {type(error).__name__}: {error}"
+        _settle(row, InboxState.HELD, reason[:2000], None)
     else:
         _settle_move(row, move, now)
     return {}
 
 
-def _speaks_for(session: Session, sender: str, number: int, instruments: tuple[str, ...]) -> None:
+def _speaks_for(session: Session, sender: str, number: int, instruments: Sequence[str]) -> None:
     """Refuse a DAQ that speaks of a proposal on somebody else's instrument."""
     if not instruments:
         return
@@ -161,7 +162,9 @@ def _settle_move(row: Inbox, move: RunMove, now: datetime) -> None:
 
 
 def _release_held(session: Session, opened: Inbox, now: datetime) -> None:
-    """Apply what waited for this run, oldest first."""
+    """Apply what waited for a run that has just been opened, oldest first."""
+    if opened.state is not InboxState.APPLIED or opened.kind != MessageKind.RUN_OPENED:
+        return
     rows = session.exec(
         select(Inbox)
         .where(Inbox.state == InboxState.HELD)
@@ -177,20 +180,24 @@ def _release_held(session: Session, opened: Inbox, now: datetime) -> None:
 def retry_held(session: Session, now: datetime, limit: int = 500) -> dict[str, int]:
     """Try again what waits; one bad message never stops the rest.
 
+    Those tried least come first, so that many hopeless ones do not hide the others.
+
     Returns:
         How many rows ended in which state.
     """
     rows = session.exec(
-        select(Inbox).where(Inbox.state == InboxState.HELD).order_by(col(Inbox.id)).limit(limit)
+        select(Inbox)
+        .where(Inbox.state == InboxState.HELD)
+        .order_by(col(Inbox.attempts), col(Inbox.id))
+        .limit(limit)
     ).all()
-    counts: dict[str, int] = {}
     for row in rows:
-        _try(session, row, now)
-        if row.state is not InboxState.HELD:
+        if row.state is InboxState.HELD:
             row.attempts += 1
-        counts[str(row.state)] = counts.get(str(row.state), 0) + 1
+            _try(session, row, now)
+            _release_held(session, row, now)
     session.flush()
-    return counts
+    return dict(Counter(str(row.state) for row in rows))
 
 
 def reinject(
@@ -230,6 +237,7 @@ def reinject(
     row.body = {**body, **dict(corrected or {})}
     row.attempts += 1
     _try(session, row, now)
+    _release_held(session, row, now)
     record(
         session,
         subject=Subject.INBOX,

@@ -33,6 +33,8 @@ class Inbox(SQLModel, table=True):
     body_sha256: str = Field(max_length=64)
     received_at: datetime
     sent_at: datetime | None = None
+    speaks_for: list[Any] = json_list()
+    """Instruments that the sender spoke for when it came; empty means any."""
     state: InboxState = word(InboxState)
     reason: str = text()
     answer: dict[str, Any] = json_dict()

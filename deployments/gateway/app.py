@@ -2,31 +2,26 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from catalog.commands.inbox import Message
 from catalog.engine import Database
 from catalog.queries.journal import oldest_waiting
+from deployments.gateway import body as bodies
 from deployments.gateway.writer import Writer
 from policies import signing
 from policies.errors import Conflict, Unavailable
 from policies.messages import MessageKind
+from settings.clock import utc_now
 from settings.gateway import GatewaySettings, Sender
-
-_NOT_READABLE = "the body is not a JSON object"
-
-
-class _TooLarge(Exception):
-    """The body is over the limit."""
 
 
 def gateway(database: Database, settings: GatewaySettings) -> Starlette:
@@ -36,7 +31,7 @@ def gateway(database: Database, settings: GatewaySettings) -> Starlette:
         database: The catalog; migrated.
         settings: Senders, keys and limits.
     """
-    writer = Writer(database, settings.max_batch)
+    writer = Writer(database, settings.max_batch, settings.max_waiting_bytes)
     hooks = _Hooks(settings, writer)
 
     @asynccontextmanager
@@ -88,37 +83,39 @@ class _Hooks:
         except ValueError:
             known = ", ".join(MessageKind)
             return _error(404, "missing", f"there is no such webhook; there are: {known}")
-        try:
-            body = await self._read(request)
-        except _TooLarge:
-            limit = self._settings.max_body_bytes
-            return _error(413, "too_large", f"the body is over {limit} bytes")
+        if rule := signing.event_id_rule(request.headers.get(signing.EVENT_ID, "")):
+            return _error(400, "malformed", rule)
+        body = await self._body(request)
+        if isinstance(body, JSONResponse):
+            return body
         sender = request.headers.get(signing.SENDER, "")
         checked = signing.check(
-            request.headers, body, self._keys.get(sender, ()), datetime.now(UTC), self._window
+            request.headers, body, self._keys.get(sender, ()), utc_now(), self._window
         )
         if isinstance(checked, str):
             return _error(401, "unsigned", checked)
-        return await self._keep(self._message(request, kind, body, checked.sent_at, sender))
+        return await self._keep(self._message(request, kind, body, checked.sent_at), len(body))
 
-    async def _read(self, request: Request) -> bytes:
+    async def _body(self, request: Request) -> bytes | JSONResponse:
         limit = self._settings.max_body_bytes
-        if int(request.headers.get("content-length") or 0) > limit:
-            raise _TooLarge
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise _TooLarge
-        return bytes(body)
+        try:
+            async with asyncio.timeout(self._settings.read_seconds):
+                return await bodies.read(request, limit)
+        except bodies.TooLarge:
+            return _error(413, "too_large", f"the body is over {limit} bytes")
+        except TimeoutError:
+            return _error(408, "too_slow", "the body did not come in time")
+        except ClientDisconnect:
+            return _error(400, "malformed", "the body ended too early")
 
     def _message(
-        self, request: Request, kind: MessageKind, body: bytes, sent_at: datetime, sender: str
+        self, request: Request, kind: MessageKind, body: bytes, sent_at: datetime
     ) -> Message:
-        fault, content = "", _object(body)
+        content, fault = bodies.json_object(body)
         if content is None:
             text = body.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
-            fault, content = _NOT_READABLE, {"raw": text}
+            content = {"raw": text}
+        sender = request.headers[signing.SENDER]
         return Message(
             sender=sender,
             event_id=request.headers[signing.EVENT_ID],
@@ -130,9 +127,9 @@ class _Hooks:
             instruments=tuple(self._settings.senders[sender].instruments),
         )
 
-    async def _keep(self, message: Message) -> JSONResponse:
+    async def _keep(self, message: Message, size: int) -> JSONResponse:
         try:
-            answer = await asyncio.wrap_future(self._writer.submit(message))
+            answer = await asyncio.wrap_future(self._writer.submit(message, size))
         except Conflict as error:
             return _error(409, error.code, error.message, event_id=message.event_id)
         except Unavailable as error:
@@ -145,24 +142,3 @@ def _keys(sender: Sender) -> tuple[signing.SigningKey, ...]:
         signing.SigningKey(k.id, k.secret.get_secret_value().encode(), k.not_after)
         for k in sender.keys
     )
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in a body, None when there is none that the catalog can hold."""
-    try:
-        content = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or _has_nul(content):
-        return None
-    return content
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def _has_nul(content: object) -> bool:
-    """Whether a NUL hides in the text: PostgreSQL's JSON cannot hold one."""
-    text = json.dumps(content)
-    return "\\u0000" in text or any(f"\\ud{c}" in text for c in "89abcdef")

@@ -9,15 +9,24 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from catalog.commands.inbox import Answer, Message, accept
 from catalog.engine import Database, Session
 from policies.errors import Conflict, Unavailable
+from settings.clock import utc_now
 
 log = logging.getLogger("beamkeeper.gateway")
 
-_Job = tuple[Message, "Future[Answer]"]
+_MAX_WAITING = 10_000
+_STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class _Job:
+    message: Message
+    size: int
+    future: "Future[Answer]" = field(default_factory=Future)
 
 
 class Writer:
@@ -26,12 +35,19 @@ class Writer:
     Args:
         database: The catalog.
         max_batch: Messages of one transaction at the most.
+        max_bytes: Bodies that may wait at the most.
     """
 
-    def __init__(self, database: Database, max_batch: int = 64) -> None:
+    def __init__(
+        self, database: Database, max_batch: int = 64, max_bytes: int = 64 * 1024 * 1024
+    ) -> None:
         self._database = database
         self._max_batch = max_batch
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=10_000)
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
 
     def start(self) -> None:
@@ -39,34 +55,44 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is queued, then end."""
-        self._jobs.put(None)
-        self._thread.join(timeout=30)
+        """Write what is queued, then end; what comes later is refused."""
+        with self._lock:
+            self._stopped = True
+            self._jobs.put(None)
+        self._thread.join(timeout=_STOP_SECONDS)
 
-    def submit(self, message: Message) -> "Future[Answer]":
+    def submit(self, message: Message, size: int = 0) -> "Future[Answer]":
         """Queue a message.
+
+        Args:
+            message: A verified message.
+            size: Bytes of its body.
 
         Returns:
             A future that holds the answer once the message is on disk, or `Conflict` or
             `Unavailable`.
 
         Raises:
-            Unavailable: Too many messages wait already.
+            Unavailable: Too much waits already, or we are about to end.
         """
-        future: Future[Answer] = Future()
-        try:
-            self._jobs.put_nowait((message, future))
-        except queue.Full:
-            raise Unavailable("too many messages wait to be written") from None
-        return future
+        job = _Job(message, size)
+        with self._lock:
+            if self._stopped:
+                raise Unavailable("the gateway is about to end")
+            if self._bytes + size > self._max_bytes or self._jobs.qsize() >= _MAX_WAITING:
+                raise Unavailable("too many messages wait to be written")
+            self._bytes += size
+            self._jobs.put(job)
+        return job.future
 
     def _run(self) -> None:
-        while True:
+        last = False
+        while not last:
             batch, last = self._take()
             if batch:
                 self._write(batch)
-            if last:
-                return
+            with self._lock:
+                self._bytes -= sum(job.size for job in batch)
 
     def _take(self) -> tuple[list[_Job], bool]:
         batch: list[_Job] = []
@@ -84,27 +110,43 @@ class Writer:
     def _write(self, batch: Sequence[_Job]) -> None:
         try:
             with self._database.write() as session:
-                answers = [self._one(session, message) for message, _ in batch]
+                answers = [self._one(session, job.message) for job in batch]
+        except Unavailable as error:
+            log.warning("%d messages not written: %s", len(batch), error.message)
+            _fail(batch, error)
         except Exception as error:
-            if len(batch) > 1:
-                for job in batch:
-                    self._write([job])
-                return
-            log.exception("message %s could not be written", batch[0][0].event_id)
-            batch[0][1].set_exception(
-                error if isinstance(error, Unavailable) else Unavailable("not written: see log")
-            )
+            if len(batch) == 1:
+                log.exception("message %s could not be written", batch[0].message.event_id)
+            self._isolate(batch, Unavailable(f"not written: {type(error).__name__}, see the log"))
+        else:
+            for job, answer in zip(batch, answers, strict=True):
+                _tell(job, answer)
+
+    def _isolate(self, batch: Sequence[_Job], fault: Unavailable) -> None:
+        """One message spoils the transaction for all: each gets its own."""
+        if len(batch) == 1:
+            _fail(batch, fault)
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Answer):
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
+        for job in batch:
+            self._write([job])
 
     @staticmethod
     def _one(session: Session, message: Message) -> Answer | Conflict:
         try:
-            with session.begin_nested():
-                return accept(session, message, datetime.now(UTC))
+            return accept(session, message, utc_now())
         except Conflict as error:
             return error
+
+
+def _tell(job: _Job, answer: Answer | Conflict) -> None:
+    if not isinstance(answer, Answer):
+        _fail([job], answer)
+    elif job.future.set_running_or_notify_cancel():
+        job.future.set_result(answer)
+
+
+def _fail(batch: Sequence[_Job], error: Exception) -> None:
+    for job in batch:
+        # A sender that has gone away has cancelled its future.
+        if job.future.set_running_or_notify_cancel():
+            job.future.set_exception(error)

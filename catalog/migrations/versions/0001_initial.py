@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_c48b9948, after nothing.
+Revision: 0001_b765d0d2, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_c48b9948"
+revision = "0001_b765d0d2"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -106,6 +106,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("body_sha256", sa.String(length=64), nullable=False),
         sa.Column("received_at", INSTANT, nullable=False),
         sa.Column("sent_at", INSTANT, nullable=True),
+        sa.Column("speaks_for", JSON, nullable=False),
         sa.Column(
             "state",
             sa.Enum(
