@@ -1,91 +1,77 @@
-"""Who may do what in a proposal's folders: a table per phase, a plan per proposal.
+"""The access plan of a proposal as data: folders, links, owners, modes and ACLs in numbers.
 
-Source: kinds and the fact that folders become read-only at the end are published; which
-phase takes which right is ours.
+The rules are rows in `policies.access_table`; this module applies them to one proposal.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from policies import layout
-from policies.vocabulary import BeamtimeState
-
-
-class Phase(StrEnum):
-    """Phases that differ in rights."""
-
-    OPEN = "open"
-    """From New to Finished: the team works."""
-    REVIEWED = "reviewed"
-    """Raw and processed data are done; the team still writes to usr and scratch."""
-    CLOSED = "closed"
-    """No write bit anywhere."""
-
-
-class Writer(StrEnum):
-    """Service that writes a kind of folder."""
-
-    DAQ = "daq"
-    """The data acquisition, online."""
-    MIGRATOR = "migrator"
-    """Us, offline."""
-    CALIBRATION = "calibration"
-    """The calibration service."""
-    NOBODY = "nobody"
-    """No service."""
-
-
-@dataclass(frozen=True)
-class Right:
-    """One row of the table; rights are `r`, `w`, `x` as bits 4, 2, 1.
-
-    Attributes:
-        kind: Folder of the proposal.
-        writer: Service that owns it while it is open.
-        part: Rights of participants while it is open.
-        managers: Rights of data managers while it is open.
-        part_reviewed: Rights of participants once reviewed.
-        managers_reviewed: Rights of data managers once reviewed.
-        because: Why.
-    """
-
-    kind: str
-    writer: Writer
-    part: int
-    managers: int
-    part_reviewed: int
-    managers_reviewed: int
-    because: str
-
-
-RX, RWX = 5, 7
-
-RIGHTS: tuple[Right, ...] = (
-    Right("raw", Writer.MIGRATOR, RX, RX, RX, RX, "Raw data are written by services only."),
-    Right("proc", Writer.CALIBRATION, RX, RX, RX, RX, "Written by the calibration service."),
-    Right("red", Writer.NOBODY, RX, RWX, RX, RX, "Data managers curate reduced data."),
-    Right("usr", Writer.NOBODY, RWX, RWX, RWX, RWX, "The team's own; writable after review."),
-    Right("scratch", Writer.NOBODY, RWX, RWX, RWX, RWX, "The team's own, re-creatable."),
-    Right("open", Writer.NOBODY, RX, RX, RX, RX, "Filled by the release only."),
+from policies.access_table import (
+    KINDS,
+    RIGHTS,
+    RWX,
+    RX,
+    Phase,
+    Service,
+    Side,
+    markdown,
+    phase_of,
+    right,
 )
-"""The table; once Closed every `w` is gone, whatever stands here."""
+from policies.acl import Acl, AclEntry, Tag, mode_bits, private_acl
+from policies.errors import Invalid
+from policies.layout import XFEL, Mounts
+
+__all__ = [
+    "KINDS",
+    "RIGHTS",
+    "FolderPlan",
+    "Ids",
+    "LinkPlan",
+    "Phase",
+    "Plan",
+    "Service",
+    "Side",
+    "archive",
+    "markdown",
+    "offline",
+    "online",
+    "phase_of",
+    "right",
+    "run_link",
+]
+
+_SETGID = 0o2000
 
 
 @dataclass(frozen=True)
 class Ids:
-    """Numeric ids: names may be unknown to the storage nodes.
+    """Numeric ids: storage nodes may not know the names yet.
 
     Attributes:
-        owners: uid of each service.
-        service_gid: Group of the folders' owner.
         part: gid of the participants' group.
         managers: gid of the data managers' group.
+        services: uid of each service; one that is missing or has the keeper's uid works as
+            the keeper and gets no entry.
+        keeper: uid of the folders' owner.
+
+    Raises:
+        Invalid: A gid that is the root group's, or one gid for both groups.
+
+    Source: unknown group *names* are refused by the storage (EINVAL); numbers are not.
     """
 
-    owners: dict[Writer, int]
-    service_gid: int
     part: int
     managers: int
+    services: Mapping[Service, int] = field(default_factory=dict)
+    keeper: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse groups that would let the wrong people in."""
+        if min(self.part, self.managers) <= 0 or self.part == self.managers:
+            rule = "must be two different gids above 0"
+            raise Invalid(f"gids {self.part} and {self.managers} {rule}", fields={"gids": rule})
 
 
 @dataclass(frozen=True)
@@ -94,21 +80,43 @@ class FolderPlan:
 
     Attributes:
         path: Path as the catalog names it.
-        uid: Owner.
-        gid: Owner's group.
-        owner: Rights of the owner.
-        groups: Rights by numeric gid.
-        inherit: Whether new entries get the same rights (default ACL and setgid).
-        freeze: Whether everything below loses every write bit too.
+        kind: `root`, `links` or a kind of folder.
+        owner: uid.
+        gid: Owning group, which new entries inherit.
+        mode: Permission bits with setgid; the group's bits are the ACL's mask.
+        access: Access ACL; empty where the storage keeps none.
+        default: Default ACL; empty where the storage keeps none.
+        freeze: Whether everything inside loses every write bit.
+        thaw: Whether what was frozen inside gets back what its own ACL gives.
+        because: The rule.
     """
 
     path: str
-    uid: int
-    gid: int
+    kind: str
     owner: int
-    groups: tuple[tuple[int, int], ...]
-    inherit: bool
+    gid: int
+    mode: int
+    access: Acl
+    default: Acl
     freeze: bool
+    thaw: bool
+    because: str
+
+    def without_acl(self) -> "FolderPlan":
+        """The closest that owner, group and mode can say; never more than the ACL says.
+
+        The service that writes becomes the owner and the owning group has the participants'
+        rights, so data managers must be participants; other services have nothing.
+        """
+        writer = next((e.id for e in self.access if e.tag is Tag.USER and e.perm & 2), None)
+        part = sum(e.perm for e in self.access if (e.tag, e.id) == (Tag.GROUP, self.gid))
+        return replace(
+            self,
+            owner=self.owner if writer is None else writer,
+            mode=(self.mode & ~0o077) | part << 3,
+            access=(),
+            default=(),
+        )
 
 
 @dataclass(frozen=True)
@@ -116,85 +124,134 @@ class LinkPlan:
     """A link as it shall be.
 
     Attributes:
-        path: Where it is.
-        target: What it points to, an absolute path as the catalog names it.
+        path: Where it is, as the catalog names it.
+        target: What it points to, as the catalog names it.
+        instead_of: Targets that it may have had before and that we may replace.
     """
 
     path: str
     target: str
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything of a proposal on one storage."""
+    """Everything of a proposal on one storage.
+
+    Attributes:
+        folders: The proposal's folders, outer ones first.
+        links: Its links.
+        parents: Shared folders above: made where missing, never changed.
+    """
 
     folders: tuple[FolderPlan, ...]
-    links: tuple[LinkPlan, ...]
+    links: tuple[LinkPlan, ...] = ()
+    parents: tuple[str, ...] = ()
 
 
-def phase_of(state: BeamtimeState) -> Phase:
-    """The phase that a beamtime status means for the folders."""
-    if state is BeamtimeState.CLOSED:
-        return Phase.CLOSED
-    return Phase.REVIEWED if state is BeamtimeState.REVIEWED else Phase.OPEN
+def _folder(path: str, side: Side, kind: str, phase: Phase, ids: Ids) -> FolderPlan:
+    row = right(side, kind, phase)
+    named = [
+        AclEntry(Tag.GROUP, ids.part, row.part),
+        AclEntry(Tag.GROUP, ids.managers, row.managers),
+    ]
+    users = [(row.writer, RWX)] if row.writer else []
+    for service, perm in (*users, *((reader, RX) for reader in row.readers)):
+        uid = ids.services.get(service, ids.keeper)
+        if uid != ids.keeper:
+            named.append(AclEntry(Tag.USER, uid, perm))
+    acl = private_acl(RX if phase is Phase.CLOSED else RWX, named)
+    inner = kind in layout.KINDS
+    writable = row.writer is not None or bool((row.part | row.managers) & 2)
+    return FolderPlan(
+        path=path,
+        kind=kind,
+        owner=ids.keeper,
+        gid=ids.part,
+        mode=mode_bits(acl) | _SETGID,
+        access=acl,
+        default=acl,
+        freeze=inner and not writable,
+        thaw=inner and writable and kind != "raw",
+        because=row.because,
+    )
 
 
-def _folder(path: str, row: Right, phase: Phase, ids: Ids, writer: Writer) -> FolderPlan:
-    part, managers = row.part, row.managers
-    if phase is not Phase.OPEN:
-        part, managers = row.part_reviewed, row.managers_reviewed
-    owner, closed = RWX, phase is Phase.CLOSED
-    if closed:
-        part, managers, owner = part & RX, managers & RX, RX
-    groups = ((ids.part, part), (ids.managers, managers))
-    uid = ids.owners.get(writer, 0)
-    return FolderPlan(path, uid, ids.service_gid, owner, groups, True, closed)
+def _parents(paths: list[str]) -> tuple[str, ...]:
+    """The instrument's and the cycle's folder above each proposal folder."""
+    cycles = [path.rpartition("/")[0] for path in paths]
+    return tuple(dict.fromkeys(p for c in cycles for p in (c.rpartition("/")[0], c)))
 
 
-def _root(path: str, phase: Phase, ids: Ids) -> FolderPlan:
-    owner = RX if phase is Phase.CLOSED else RWX
-    groups = ((ids.part, RX), (ids.managers, RX))
-    return FolderPlan(path, 0, ids.service_gid, owner, groups, False, False)
-
-
-def offline(instrument: str, cycle: str, number: int, phase: Phase, ids: Ids) -> Plan:
+def offline(
+    instrument: str, cycle: str, number: int, phase: Phase, ids: Ids, mounts: Mounts = XFEL
+) -> Plan:
     """Folders and links on the offline storage.
 
-    The universal path is a folder of links, except `raw`, which holds one link per run.
+    The universal path is a folder of links, except `raw`, which is a folder with one link per
+    run: runs move to dCache one by one.
+
+    Raises:
+        Invalid: An identifier that is no folder.
     """
-    root = layout.proposal_root(instrument, cycle, number)
-    folders, links = [_root(root, phase, ids)], []
-    for row in RIGHTS:
-        real = layout.real_folder(row.kind, instrument, cycle, number)
-        folders.append(_folder(real, row, phase, ids, row.writer))
-        if row.kind == "raw":
-            folders.append(_folder(f"{root}/raw", row, phase, ids, row.writer))
-        else:
-            links.append(LinkPlan(f"{root}/{row.kind}", real))
-    return Plan(tuple(folders), tuple(links))
-
-
-def online(instrument: str, cycle: str, number: int, phase: Phase, ids: Ids) -> Plan:
-    """Folders on the instrument's online storage: the same universal path, no links."""
-    root = layout.proposal_root(instrument, cycle, number)
-    kinds = [r for r in RIGHTS if r.kind in {"raw", "proc", "usr", "scratch"}]
-    folders = [_root(root, phase, ids)]
-    for row in kinds:
-        writer = Writer.DAQ if row.kind == "raw" else row.writer
-        folders.append(_folder(f"{root}/{row.kind}", row, phase, ids, writer))
-    return Plan(tuple(folders), ())
-
-
-def markdown() -> str:
-    """The table for the handbook."""
-    words = {RX: "r-x", RWX: "rwx"}
-    head = (
-        "| folder | written by | participants | data managers | participants, reviewed"
-        " | data managers, reviewed | closed | because |\n|---|---|---|---|---|---|---|---|"
+    root = layout.proposal_root(instrument, cycle, number, mounts)
+    real = {k: layout.real_folder(k, instrument, cycle, number, mounts) for k in layout.KINDS}
+    places = {"root": root, "links": f"{root}/raw", **real}
+    return Plan(
+        tuple(_folder(path, Side.OFFLINE, kind, phase, ids) for kind, path in places.items()),
+        tuple(LinkPlan(f"{root}/{kind}", path) for kind, path in real.items() if kind != "raw"),
+        _parents([root, *real.values()]),
     )
-    rows = [
-        f"| {r.kind} | {r.writer} | {words[r.part]} | {words[r.managers]} |"
-        f" {words[r.part_reviewed]} | {words[r.managers_reviewed]} | r-x | {r.because} |"
-        for r in RIGHTS
-    ]
-    return "\n".join([head, *rows])
+
+
+def online(
+    instrument: str, cycle: str, number: int, phase: Phase, ids: Ids, mounts: Mounts = XFEL
+) -> Plan:
+    """Folders on the instrument's online storage: the universal path itself, no links.
+
+    Raises:
+        Invalid: An identifier that is no folder.
+    """
+    root = layout.proposal_root(instrument, cycle, number, mounts)
+    places = {"root": root} | {kind: f"{root}/{kind}" for kind in layout.ONLINE_KINDS}
+    return Plan(
+        tuple(_folder(path, Side.ONLINE, kind, phase, ids) for kind, path in places.items()),
+        parents=_parents([root]),
+    )
+
+
+def archive(
+    instrument: str, cycle: str, number: int, phase: Phase, ids: Ids, mounts: Mounts = XFEL
+) -> Plan:
+    """The proposal's folder in dCache.
+
+    Raises:
+        Invalid: An identifier that is no folder.
+    """
+    path = layout.archive_folder(instrument, cycle, number, mounts)
+    return Plan((_folder(path, Side.ARCHIVE, "raw", phase, ids),), parents=_parents([path]))
+
+
+def run_link(
+    instrument: str, cycle: str, number: int, run: int, target: str, mounts: Mounts = XFEL
+) -> LinkPlan:
+    """The universal path of a run as a link to where its data are.
+
+    Args:
+        instrument: Identifier.
+        cycle: Six digits.
+        number: Proposal number.
+        run: Run number.
+        target: The run's folder, as the catalog names it. A link to the run's other place, on
+            disk or in dCache, may be replaced: data move run by run.
+        mounts: The facility's trees.
+
+    Raises:
+        Invalid: A part that is no folder.
+    """
+    folder = layout.run_folder(run)
+    disk = f"{layout.real_folder('raw', instrument, cycle, number, mounts)}/{folder}"
+    store = f"{layout.archive_folder(instrument, cycle, number, mounts)}/{folder}"
+    others = {disk, store, layout.link_spelling(store, mounts)} - {target}
+    path = f"{layout.proposal_root(instrument, cycle, number, mounts)}/raw/{folder}"
+    return LinkPlan(path, target, tuple(sorted(others)))

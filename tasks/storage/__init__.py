@@ -1,14 +1,52 @@
-"""The repositories that are mounted on this machine."""
+"""The repositories that are mounted on this machine.
+
+If one is down, its folders cannot be prepared, filled or frozen, and work waits; the catalog
+keeps what it knows.
+"""
 
 from pathlib import Path
 
-from policies import layout
-from policies.access import Ids, LinkPlan, Writer
+from policies import access
+from policies.access import Ids
 from policies.errors import Misconfigured
 from settings.model import load
+from settings.storage import AclMode, StorageSettings
+from tasks.storage.ground import Ground
+from tasks.storage.port import QuotaState, StoragePort, Usage
 from tasks.storage.posix import PosixStorage
 
-__all__ = ["PosixStorage", "ids", "link_run", "local_path", "mount", "offline", "quotas", "storage"]
+__all__ = [
+    "PosixStorage",
+    "QuotaState",
+    "StoragePort",
+    "Usage",
+    "ids",
+    "link_run",
+    "local_path",
+    "mount",
+    "offline",
+    "opened",
+    "quotas",
+    "storage",
+]
+
+
+def opened(site: StorageSettings | None, repository: str) -> PosixStorage:
+    """A repository as the given settings mount it.
+
+    Raises:
+        Misconfigured: It is not mounted on this machine.
+    """
+    if site is None or repository not in site.mounts:
+        raise Misconfigured(f"{repository} is not mounted here: set storage.mounts")
+    ground = Ground(
+        repository,
+        site.mounts[repository],
+        site.marker,
+        tuple(site.marker_folders.get(repository, ())),
+        site.trees,
+    )
+    return PosixStorage(ground, site.acl.get(repository, AclMode.POSIX), site.uid_daq)
 
 
 def storage(repository: str) -> PosixStorage:
@@ -17,23 +55,26 @@ def storage(repository: str) -> PosixStorage:
     Raises:
         Misconfigured: It is not mounted on this machine.
     """
-    site = load().storage
-    if site is None or repository not in site.mounts:
-        raise Misconfigured(f"{repository} is not mounted here: set storage.mounts")
-    return PosixStorage(repository, site.mounts[repository], site.marker)
+    return opened(load().storage, repository)
 
 
 def offline() -> PosixStorage:
-    """The storage that holds the proposals' offline folders."""
+    """The storage that holds the proposals' offline folders.
+
+    Raises:
+        Misconfigured: It is not mounted on this machine.
+    """
     site = load().storage
-    return storage(site.offline if site else "the offline storage")
+    return opened(site, site.offline if site else "the offline storage")
 
 
 def local_path(repository: str, path: str) -> Path:
     """A path of the catalog as it is on this machine.
 
     Raises:
-        Unavailable: The storage is not mounted.
+        Misconfigured: The repository is not mounted on this machine.
+        Unavailable: It should be and is not.
+        Invalid: The path is not plain.
     """
     here = storage(repository)
     here.demand_mounted()
@@ -50,27 +91,38 @@ def mount(repository: str) -> Path:
 def link_run(instrument: str, cycle: str, number: int, run: int, target: str) -> bool:
     """Let the universal path of a run point to where its data really are.
 
+    Args:
+        instrument: Identifier.
+        cycle: Six digits.
+        number: Proposal number.
+        run: Run number.
+        target: The run's folder on the offline storage or in dCache, as the catalog names it.
+
     Returns:
         Whether the link changed.
+
+    Raises:
+        Mismatch: Something that is not ours is in the way.
     """
-    root = layout.proposal_root(instrument, cycle, number)
-    return offline().ensure_link(LinkPlan(f"{root}/raw/{layout.run_folder(run)}", target))
+    site = _site()
+    link = access.run_link(instrument, cycle, number, run, target, site.trees)
+    return opened(site, site.offline).ensure_link(link)
 
 
 def ids(part: int, managers: int) -> Ids:
     """Numeric ids of the services here and of the proposal's groups."""
-    site = load().storage
-    if site is None:
-        raise Misconfigured("storage is not configured: set storage.mounts")
-    owners = {
-        Writer.DAQ: site.uid_daq,
-        Writer.MIGRATOR: site.uid_migrator,
-        Writer.CALIBRATION: site.uid_calibration,
-    }
-    return Ids(owners, site.service_gid, part, managers)
+    site = _site()
+    return Ids(part, managers, site.services(), site.uid_keeper)
 
 
 def quotas() -> dict[str, int]:
     """Quota per kind of folder, in bytes."""
     site = load().storage
     return dict(site.quotas) if site else {}
+
+
+def _site() -> StorageSettings:
+    site = load().storage
+    if site is None:
+        raise Misconfigured("storage is not configured: set storage.mounts")
+    return site

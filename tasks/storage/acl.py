@@ -1,68 +1,65 @@
-"""Linux POSIX ACLs through the `system.posix_acl_*` attributes: no C library needed."""
+"""Linux POSIX ACLs through the `system.posix_acl_*` attributes: no C library needed.
+
+Format: little-endian u32 version 2, then entries of u16 tag, u16 rights, u32 id, sorted.
+"""
 
 import errno
 import os
 import struct
-from collections.abc import Iterable
-from typing import NamedTuple
 
-USER_OBJ, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x04, 0x08, 0x10, 0x20
-_VERSION, _UNDEFINED = 2, 0xFFFFFFFF
+from policies.acl import Acl, AclEntry, Tag
+
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+_VERSION, _HEAD, _ENTRY = 2, struct.Struct("<I"), struct.Struct("<HHI")
+_NO_ID = 0xFFFFFFFF
+_WITH_ID = {Tag.USER, Tag.GROUP}
 
 
-class Entry(NamedTuple):
-    """One line of an ACL: tag, rights (r=4, w=2, x=1) and numeric id."""
-
-    tag: int
-    perm: int
-    id: int = _UNDEFINED
-
-
-def entries(owner: int, groups: Iterable[tuple[int, int]]) -> list[Entry]:
-    """An ACL: the owner, groups by numeric gid, nobody else."""
-    named = [Entry(GROUP, perm, gid) for gid, perm in groups]
-    mask = 0
-    for entry in named:
-        mask |= entry.perm
-    base = [Entry(USER_OBJ, owner), Entry(GROUP_OBJ, 0), Entry(MASK, mask), Entry(OTHER, 0)]
-    return sorted([*base, *named], key=lambda e: (e.tag, e.id))
+def encode(acl: Acl) -> bytes:
+    """As the kernel takes it; it refuses entries out of order."""
+    ordered = sorted(acl, key=lambda e: (e.tag, e.id or 0))
+    lines = (_ENTRY.pack(e.tag, e.perm, _NO_ID if e.id is None else e.id) for e in ordered)
+    return _HEAD.pack(_VERSION) + b"".join(lines)
 
 
-def encode(acl: Iterable[Entry]) -> bytes:
-    """As the kernel stores it."""
-    ordered = sorted(acl, key=lambda e: (e.tag, e.id))
-    return struct.pack("<I", _VERSION) + b"".join(struct.pack("<HHI", *e) for e in ordered)
-
-
-def decode(raw: bytes) -> list[Entry]:
-    """From what the kernel stores.
+def decode(raw: bytes) -> Acl:
+    """From what the kernel gives.
 
     Raises:
         ValueError: Not an ACL of version 2.
     """
-    if struct.unpack_from("<I", raw)[0] != _VERSION or (len(raw) - 4) % 8:
+    body = raw[_HEAD.size :]
+    if raw[: _HEAD.size] != _HEAD.pack(_VERSION) or len(body) % _ENTRY.size:
         raise ValueError("not a version 2 POSIX ACL")
-    return [Entry(*e) for e in struct.iter_unpack("<HHI", raw[4:])]
+    lines = ((Tag(tag), perm, who) for tag, perm, who in _ENTRY.iter_unpack(body))
+    return tuple(AclEntry(tag, who if tag in _WITH_ID else None, perm) for tag, perm, who in lines)
 
 
-def read(fd: int, name: str) -> list[Entry]:
-    """An ACL of an open folder or file; empty when there is none."""
+def read(place: int | str, name: str) -> Acl:
+    """An ACL of an open file or folder, or of a path below `/proc/self/fd`.
+
+    Args:
+        place: File descriptor or path.
+        name: `ACCESS` or `DEFAULT`.
+
+    Returns:
+        Empty when there are only mode bits.
+    """
     try:
-        return decode(os.getxattr(fd, name))
+        return decode(os.getxattr(place, name))
     except OSError as error:
         if error.errno == errno.ENODATA:
-            return []
+            return ()
         raise
 
 
-def write(fd: int, name: str, acl: list[Entry]) -> bool:
+def write(place: int, name: str, acl: Acl) -> bool:
     """Set an ACL if it differs.
 
     Returns:
-        Whether anything changed.
+        Whether anything was written.
     """
-    if read(fd, name) == acl:
+    if read(place, name) == acl:
         return False
-    os.setxattr(fd, name, encode(acl))
+    os.setxattr(place, name, encode(acl))
     return True
