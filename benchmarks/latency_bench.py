@@ -173,10 +173,10 @@ def main(runs: int) -> None:
                 for name, kind, poll, stock in patterns:
                     table.append(one(api, settings, folder, name, kind, poll, stock, runs))
                     print(table[-1], flush=True)
+                    write(table, runs)
         finally:
             end_child(server)
             end_marked(mark, 3)
-    write(table, runs)
 
 
 def one(
@@ -214,11 +214,11 @@ Written by `benchmarks/latency_bench.py {runs}`. {os.cpu_count()} cores, {platfo
 {prefect.__version__} with PostgreSQL, password and CSRF protection on; server, database, worker
 and this program share the machine. Seconds; state times are the server's, zero is the run's row.
 
-| pattern | runs | p50 | p95 | max | poll and claim | configure | start | burst: s/run | CPU s/run | load |
+| pattern | runs | p50 | p95 | max | claim | configure | start | burst, s/run | CPU/run | load |
 |---|---|---|---|---|---|---|---|---|---|---|
 {chr(10).join(table)}
 
-*poll and claim*: Scheduled to Pending, half a poll interval and two requests. *configure*: Pending
+*claim*: Scheduled to Pending, half a poll interval and two requests. *configure*: Pending
 to Submitting, the worker reads deployment and flow and labels the run. *start*: Submitting to
 Running, the process (or thread), loading the flow, two requests. *burst*: {BURST} runs asked for
 at once with four at a time, until the last one ended; a sync flow waits one second at its end for
@@ -228,7 +228,6 @@ the engine's heartbeat thread. *CPU*: of the worker and its children, without se
     target = ROOT / "benchmarks" / "results" / "latency.md"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":
