@@ -1,8 +1,10 @@
 """Starts flow runs through Prefect's REST interface."""
 
 import httpx
+from pydantic import SecretStr
 
 from catalog.commands.outbox import Item
+from deployments.serving.rest import EngineAuth
 from policies.errors import Denied, Unavailable
 
 _OK = 200
@@ -41,12 +43,10 @@ class Engine:
     """
 
     def __init__(self, api_url: str, auth: str = "", timeout_seconds: float = 30) -> None:
-        user, _, password = auth.partition(":")
-        self._http = httpx.Client(
-            base_url=api_url.rstrip("/") + "/",
-            auth=(user, password) if auth else None,
-            timeout=timeout_seconds,
-        )
+        base = api_url.rstrip("/") + "/"
+        # The server asks for a CSRF token as well as for the password.
+        ticket = EngineAuth(base, SecretStr(auth) if auth else None)
+        self._http = httpx.Client(base_url=base, auth=ticket, timeout=timeout_seconds)
         self._deployments: dict[str, str] = {}
 
     def close(self) -> None:
