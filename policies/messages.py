@@ -13,6 +13,9 @@ MAX_FILES = 20_000
 MAX_TRAIN = 2**63 - 1
 MAX_NUMBER = 999_999
 MAX_RUN = 99_999
+MAX_FILENAME = 255
+YEARS = range(2000, 2200)
+"""Years that an instant of a run can lie in; others are a broken clock."""
 _CHECKSUM = 8
 
 
@@ -62,6 +65,9 @@ class _Reader:
         if moment.tzinfo is None:
             self.faults[name] = "must carry a UTC offset"
             return None
+        if moment.year not in YEARS:
+            self.faults[name] = f"must lie between {YEARS[0]} and {YEARS[-1]}"
+            return None
         return moment.astimezone(UTC)
 
     def words(self, name: str, limit: int) -> str | None:
@@ -88,17 +94,18 @@ class _Reader:
         if not isinstance(item, dict) or not isinstance(item.get("filename"), str):
             self.faults[name] = "must be an object with a filename"
             return None
-        filename, checksum, size = item["filename"], item.get("checksum"), item.get("size")
-        if not _is_plain(filename):
-            self.faults[f"{name}.filename"] = "must be a plain file name"
-        if checksum is not None and not _is_checksum(checksum):
-            self.faults[f"{name}.checksum"] = "should be 8 hex characters"
-        elif size is not None and not _is_count(size):
-            self.faults[f"{name}.size"] = "must be a number of bytes"
+        rules = {
+            "filename": "" if _is_plain(item["filename"]) else "must be a plain file name",
+            "relative_path": _path_rule(item.get("relative_path")),
+            "checksum": _checksum_rule(item.get("checksum")),
+            "size": _size_rule(item.get("size")),
+        }
+        self.faults |= {f"{name}.{part}": rule for part, rule in rules.items() if rule}
+        checksum = item.get("checksum")
         return {
-            "filename": filename,
-            "relative_path": str(item.get("relative_path") or ""),
-            "size": size,
+            "filename": item["filename"],
+            "relative_path": item.get("relative_path") or "",
+            "size": item.get("size"),
             "checksum": str(checksum).lower() if checksum else None,
         }
 
@@ -121,21 +128,37 @@ def _text_rule(value: object, limit: int) -> str:
 
 
 def _is_plain(filename: str) -> bool:
-    return filename not in {"", ".", ".."} and not any(
-        c == "/" or ord(c) < ord(" ") for c in filename
+    return (
+        filename not in {"", ".", ".."}
+        and len(filename.encode()) <= MAX_FILENAME
+        and not any(c == "/" or ord(c) < ord(" ") for c in filename)
     )
 
 
-def _is_count(size: object) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and size >= 0
+def _path_rule(path: object) -> str:
+    """A path below the run folder, or nothing."""
+    if path is None or path == "":
+        return ""
+    plain = isinstance(path, str) and all(_is_plain(part) for part in path.split("/"))
+    return "" if plain else "must be a path below the run folder"
 
 
-def _is_checksum(value: object) -> bool:
-    return (
+def _size_rule(size: object) -> str:
+    if size is None:
+        return ""
+    count = isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= MAX_TRAIN
+    return "" if count else "must be a number of bytes"
+
+
+def _checksum_rule(value: object) -> str:
+    if value is None:
+        return ""
+    hexadecimal = (
         isinstance(value, str)
         and len(value) == _CHECKSUM
         and all(c in "0123456789abcdefABCDEF" for c in value)
     )
+    return "" if hexadecimal else "should be 8 hex characters"
 
 
 def _opened(reader: _Reader) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from catalog.commands.inbox import Message
@@ -76,7 +77,7 @@ class _Hooks:
         self._window = timedelta(seconds=settings.replay_window_seconds)
         self._keys = {name: _keys(sender) for name, sender in settings.senders.items()}
 
-    async def receive(self, request: Request) -> JSONResponse:
+    async def receive(self, request: Request) -> Response:
         """Verify a message, keep it, answer."""
         try:
             kind = MessageKind(request.path_params["kind"])
@@ -127,14 +128,16 @@ class _Hooks:
             instruments=tuple(self._settings.senders[sender].instruments),
         )
 
-    async def _keep(self, message: Message, size: int) -> JSONResponse:
+    async def _keep(self, message: Message, size: int) -> Response:
         try:
             answer = await asyncio.wrap_future(self._writer.submit(message, size))
         except Conflict as error:
             return _error(409, error.code, error.message, event_id=message.event_id)
         except Unavailable as error:
             return _error(503, error.code, error.message, event_id=message.event_id)
-        return JSONResponse(answer.body, answer.status)
+        # Sorted: a repetition is answered alike to the byte, whatever the database keeps in order.
+        text = json.dumps(answer.body, sort_keys=True)
+        return Response(text, answer.status, media_type="application/json")
 
 
 def _keys(sender: Sender) -> tuple[signing.SigningKey, ...]:

@@ -56,21 +56,23 @@ def json_object(body: bytes) -> tuple[dict[str, Any] | None, str]:
         return None, "the body is not UTF-8"
     except RecursionError:
         return None, f"the body is nested deeper than {MAX_DEPTH} levels"
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         return None, f"the body is not JSON: {error}"
+    except ValueError:
+        return None, "the body holds a number that is none or out of range"
     if not isinstance(content, dict):
         return None, "the body is not a JSON object"
     return (None, fault) if (fault := _unkeepable(body, content)) else (content, "")
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(name)
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError("a number is out of range")
+        raise ValueError(text[:40])
     return number
 
 
