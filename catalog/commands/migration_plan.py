@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from catalog.queries.facts import RAW, instrument_of, raw_group
+from catalog.queries.facts import RAW, instrument_of, online_store, raw_group
 from catalog.tables.facility import InstrumentCycle, Repository
 from catalog.tables.files import DataGroup, DatasetFile, Replica
 from catalog.tables.proposals import Proposal
@@ -64,12 +64,9 @@ def plan_of(session: Session, proposal: Proposal, run: Run, now: datetime) -> Mi
         Missing: The proposal has no online repository, or a tier has no store.
     """
     group = raw_group(session, run)
-    online = session.get(Repository, proposal.orig_repository_id or 0)
-    if group is None or online is None:
-        raise Missing(
-            f"proposal {proposal.number} has no online repository: run proposal-prepare first",
-            field="proposal",
-        )
+    online = online_store(session, proposal)
+    if group is None:
+        raise Missing(f"run {run.run_number} has no raw data group", field="run")
     files = session.exec(
         select(DatasetFile)
         .where(DatasetFile.data_group_id == group.id)

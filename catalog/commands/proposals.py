@@ -6,7 +6,7 @@ from sqlmodel import Session, col, select
 
 from catalog.commands import duties
 from catalog.commands.journal import record
-from catalog.queries.facts import beamtime_facts
+from catalog.queries.facts import beamtime_facts, online_store
 from catalog.queries.find import proposal_row
 from catalog.tables.proposals import Proposal, ProvisioningStep, TeamMember, TeamSnapshot
 from catalog.views import BeamtimeMove
@@ -134,6 +134,8 @@ def _move(session: Session, proposal: Proposal, target: BeamtimeState, now: date
     source = proposal.flg_beamtime_status
     proposal.flg_beamtime_status = target
     proposal.status_since = proposal.updated_at = now
+    if target is BeamtimeState.GPFS_ONLINE_DONE and proposal.orig_repository_id is None:
+        proposal.orig_repository_id = online_store(session, proposal).id
     if target is BeamtimeState.ACTIVE and source is BeamtimeState.READY:
         proposal.beamtime_start_at = proposal.beamtime_start_at or now
         proposal.beamtime_end_at = None

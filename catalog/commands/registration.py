@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from catalog.commands.journal import record
-from catalog.queries.facts import RAW, raw_group
+from catalog.queries.facts import RAW, online_store, raw_group
 from catalog.queries.find import run_row
-from catalog.tables.facility import Repository
 from catalog.tables.files import DataGroup, DatasetFile, Replica
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
@@ -165,9 +164,7 @@ def _prove_online(
     now: datetime,
 ) -> None:
     """The online copy was read completely: it is the first verified one."""
-    if proposal.orig_repository_id is None:
-        return
-    repository = session.get_one(Repository, proposal.orig_repository_id)
+    repository = online_store(session, proposal)
     replica = session.exec(
         select(Replica).where(
             Replica.data_group_id == group.id, Replica.repository_id == repository.id

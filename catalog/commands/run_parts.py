@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from catalog.commands.journal import record
-from catalog.queries.facts import RAW
-from catalog.tables.facility import ExperimentType, Repository, SampleType
+from catalog.queries.facts import RAW, online_store
+from catalog.tables.facility import ExperimentType, SampleType
 from catalog.tables.files import DataGroup, Replica, RunDataGroup
 from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
@@ -128,16 +128,15 @@ def add_raw_group(
     session.flush()
     group.doi = f"xfel.mdc.dg.{group.id}"
     session.add(RunDataGroup(run_id=run.id or 0, data_group_id=group.id or 0))
-    online = session.get(Repository, proposal.orig_repository_id or 0)
-    if online is not None:
-        session.add(
-            Replica(
-                data_group_id=group.id or 0,
-                repository_id=online.id or 0,
-                state=ReplicaState.PLANNED,
-                state_since=now,
-                path=group.prefix_path,
-            )
+    online = online_store(session, proposal)
+    session.add(
+        Replica(
+            data_group_id=group.id or 0,
+            repository_id=online.id or 0,
+            state=ReplicaState.PLANNED,
+            state_since=now,
+            path=group.prefix_path,
         )
+    )
     session.flush()
     return group

@@ -144,6 +144,12 @@ def facts_for(session: Session, run: Run, event: RunEvent) -> RunFacts:
     return run_facts(session, run)
 
 
+def online_store(session: Session, proposal: Proposal) -> Repository:
+    """The online storage where a proposal's data are born; until noted, its instrument's."""
+    chosen = proposal.orig_repository_id or instrument_of(session, proposal).repository_id
+    return session.get_one(Repository, chosen)
+
+
 def instrument_of(session: Session, proposal: Proposal) -> Instrument:
     """The proposal's instrument."""
     return session.get_one(Instrument, proposal.instrument_id)

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from catalog.queries.facts import online_store
 from catalog.queries.find import proposal_row
-from catalog.tables.facility import Instrument, InstrumentCycle, Repository
+from catalog.tables.facility import Instrument, InstrumentCycle
 from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
 from catalog.views import Member, ProposalView, Step
@@ -23,7 +24,7 @@ def proposal_view(session: Session, number: int) -> ProposalView:
 
 def _view(session: Session, p: Proposal) -> ProposalView:
     instrument = session.get_one(Instrument, p.instrument_id)
-    online = session.get_one(Repository, p.orig_repository_id or instrument.repository_id)
+    online = online_store(session, p)
     return ProposalView(
         number=p.number,
         title=p.title,
