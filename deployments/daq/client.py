@@ -5,25 +5,25 @@ the gateway has answered for it. A message keeps its event id for ever, so sendi
 has one effect; it is signed anew each time, so it is never too old.
 """
 
-import contextlib
-import fcntl
 import json
-import os
+import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from deployments.daq.spool import Spool, Spooled
 from policies import signing
 from policies.errors import Invalid
 from policies.messages import MessageKind
+from settings.clock import utc_now
 
-_RETRY = frozenset({401, 408, 425, 429, 500, 502, 503, 504})
-"""Answers after which the message stays in the spool; 401 because a key may be mended."""
+_ACCEPTED = 202
+_REFUSED = frozenset({400, 409, 413, 422})
+"""Answers to this message for good. All others wait: a wrong key or address may be mended."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Receipt:
 
     Attributes:
         event_id: The message's name.
-        delivered: Whether the gateway has answered for it.
+        delivered: Whether the gateway has answered for it, be it with a refusal.
         status: HTTP status, 0 without an answer.
         answer: The gateway's JSON, empty without one.
     """
@@ -41,6 +41,11 @@ class Receipt:
     delivered: bool
     status: int
     answer: dict[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the gateway keeps it and has no objection."""
+        return self.delivered and self.status == _ACCEPTED
 
 
 class DaqClient:
@@ -52,6 +57,9 @@ class DaqClient:
         key: Signing key.
         spool: Folder for messages that are not answered for yet; made when missing.
         timeout_seconds: How long an answer may take.
+
+    Raises:
+        Unavailable: The spool cannot be made.
     """
 
     def __init__(
@@ -65,9 +73,12 @@ class DaqClient:
         self._url = url.rstrip("/")
         self._sender = sender
         self._key = key
-        self._spool = spool
-        self._http = httpx.Client(timeout=timeout_seconds)
-        spool.mkdir(parents=True, exist_ok=True)
+        self._spool = Spool(spool)
+        self._http = httpx.Client(timeout=timeout_seconds, follow_redirects=False)
+
+    def close(self) -> None:
+        """Close the connections; what waits stays in the spool."""
+        self._http.close()
 
     def send(
         self, kind: MessageKind, body: Mapping[str, Any], event_id: str | None = None
@@ -76,76 +87,77 @@ class DaqClient:
 
         Returns:
             The receipt of this message; `delivered` is False while it stays in the spool.
+
+        Raises:
+            Invalid: The event id or the body cannot travel; nothing is spooled.
+            Unavailable: The spool cannot keep it; nothing is spooled.
         """
         name = event_id or uuid.uuid4().hex
-        self._write(kind, body, name)
+        self.spool(kind, body, name)
         receipts = {receipt.event_id: receipt for receipt in self.flush()}
         return receipts.get(name, Receipt(name, delivered=False, status=0, answer={}))
+
+    def spool(self, kind: MessageKind, body: Mapping[str, Any], event_id: str) -> Path:
+        """Keep a message for the next `flush`.
+
+        Raises:
+            Invalid: The event id or the body cannot travel.
+            Unavailable: The spool cannot keep it.
+        """
+        if rule := signing.event_id_rule(event_id):
+            raise Invalid(rule, fields={"event_id": rule})
+        try:
+            return self._spool.put(kind, event_id, body)
+        except (TypeError, ValueError) as error:
+            raise Invalid(f"the body is no JSON: {error}", fields={"body": str(error)}) from error
 
     def flush(self) -> list[Receipt]:
         """Send what waits, in order; stops at the first message that must wait."""
         receipts = []
-        with self._alone():
+        with self._spool.sending():
             for path in self.waiting():
-                receipt = self._post(path)
+                message = self._spool.take(path)
+                if message is None:
+                    continue
+                receipt = self._post(message)
                 receipts.append(receipt)
                 if not receipt.delivered:
                     break
                 self._finish(path, receipt)
         return receipts
 
+    def keep_flushing(self, stop: threading.Event, every_seconds: float = 5.0) -> None:
+        """Send what waits again and again until told to stop."""
+        while not stop.is_set():
+            if self.waiting():
+                self.flush()
+            stop.wait(every_seconds)
+
     def waiting(self) -> list[Path]:
         """Messages in the spool, oldest first."""
-        return sorted(self._spool.glob("*.json"))
+        return self._spool.waiting()
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Two processes with one spool send one after the other."""
-        with (self._spool / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-    def _write(self, kind: MessageKind, body: Mapping[str, Any], event_id: str) -> None:
-        if not event_id.isprintable() or "/" in event_id or not event_id:
-            raise Invalid("event_id must be printable, without /", fields={"event_id": "printable"})
-        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        path = self._spool / f"{stamp}-{uuid.uuid4().hex[:8]}.json"
-        text = json.dumps({"kind": kind, "event_id": event_id, "body": dict(body)})
-        part = path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        folder = os.open(self._spool, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def _post(self, path: Path) -> Receipt:
-        message = json.loads(path.read_text(encoding="utf-8"))
-        body = json.dumps(message["body"], sort_keys=True).encode()
-        event_id = message["event_id"]
-        headers = signing.sign(self._sender, self._key, event_id, body, datetime.now(UTC))
+    def _post(self, message: Spooled) -> Receipt:
+        body = json.dumps(message.body, sort_keys=True).encode()
+        headers = signing.sign(self._sender, self._key, message.event_id, body, utc_now())
         headers["Content-Type"] = "application/json"
-        url = f"{self._url}/hooks/daq/{message['kind']}"
+        url = f"{self._url}/hooks/daq/{message.kind}"
         try:
             answer = self._http.post(url, content=body, headers=headers)
         except httpx.HTTPError:
-            return Receipt(event_id, delivered=False, status=0, answer={})
-        delivered = answer.status_code not in _RETRY
-        return Receipt(event_id, delivered, answer.status_code, _json(answer))
+            return Receipt(message.event_id, delivered=False, status=0, answer={})
+        content = _json(answer)
+        # Something in between may say 202 too: only the gateway names our message.
+        ours = answer.status_code == _ACCEPTED and content.get("event_id") == message.event_id
+        delivered = ours or answer.status_code in _REFUSED
+        return Receipt(message.event_id, delivered, answer.status_code, content)
 
     def _finish(self, path: Path, receipt: Receipt) -> None:
         """An accepted message goes; a refused one is kept beside, for people."""
-        if receipt.status < 400:  # noqa: PLR2004
-            path.unlink(missing_ok=True)
-            return
-        refused = self._spool / "refused"
-        refused.mkdir(exist_ok=True)
-        (refused / f"{path.stem}.answer").write_text(json.dumps(receipt.answer), encoding="utf-8")
-        path.rename(refused / path.name)
+        if receipt.accepted:
+            self._spool.done(path)
+        else:
+            self._spool.put_aside(path, {"status": receipt.status, **receipt.answer})
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

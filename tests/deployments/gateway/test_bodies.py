@@ -12,6 +12,8 @@ from policies import signing
 from tests.catalog.story import closed, opened
 from tests.deployments.gateway.site import KEYS, LIMIT
 
+pytestmark = pytest.mark.xdist_group("gateway-bodies")
+
 UNREADABLE = {
     "empty": b"",
     "no json": b"run 7 is open",

@@ -10,6 +10,8 @@ import pytest
 from tests.catalog.story import closed, opened
 from tests.deployments.gateway.site import NUMBER, OTHER
 
+pytestmark = pytest.mark.xdist_group("gateway-order")
+
 STORY = {
     "run-opened": opened,
     "run-updated": lambda run: {"proposal": NUMBER, "run": run, "alias": f"night {run}"},

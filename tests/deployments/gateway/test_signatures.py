@@ -10,6 +10,8 @@ from policies import signing
 from tests.catalog.story import closed, opened
 from tests.deployments.gateway.site import KEYS, OTHER
 
+pytestmark = pytest.mark.xdist_group("gateway-signatures")
+
 
 def test_a_signed_message_is_kept_and_applied(site):
     answer = site.post("run-opened", opened(1), "sig-1")
