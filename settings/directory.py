@@ -60,8 +60,8 @@ class DirectorySettings(BaseModel):
     """PEM file of the accepted authorities; None = the system's."""
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     """Patience for the TCP connection and the TLS handshake, seconds."""
-    receive_timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    """Patience for each answer, seconds."""
+    receive_timeout_s: Annotated[int, Field(ge=1)] = 10
+    """Patience for each answer, whole seconds (the library takes no others)."""
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
     """Entries asked for at once; below the server's size limit."""
     gid_first: Annotated[int, Field(ge=1000)] = 700_000

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from deployments.components import ports, processes
 from policies.errors import Misconfigured
-from settings.directory import GroupLayout
+from settings.directory import DirectorySettings, GroupLayout, TlsMode
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE_BASE = f"ou=people,{SUFFIX}"
@@ -162,6 +164,20 @@ class Slapd:
     def stop(self) -> None:
         """An orderly end; connections are refused from now on."""
         self.child.stop()
+
+    def settings(self) -> DirectorySettings:
+        """What beamkeeper needs to write groups here, over StartTLS."""
+        return DirectorySettings(
+            url=self.url,
+            bind_dn=SERVICE_DN,
+            password=SecretStr(SERVICE_PASSWORD),
+            people_base=PEOPLE_BASE,
+            groups_base=GROUPS_BASE,
+            gid_search_base=SUFFIX,
+            layout=self.layout,
+            tls=TlsMode.STARTTLS,
+            ca_file=self.ca_file,
+        )
 
     def add(self, *people: Person) -> None:
         """Give people an account; those who have one keep it unchanged."""
