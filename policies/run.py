@@ -5,13 +5,31 @@ presentation of 19 May 2021 and its statistics of March 2021 (59,545 + 6,034 = 6
 failures and re-assessment rows are ours.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
-from policies.machine import Edge, Guard, Machine
+from policies.machine import Edge, Machine
+from policies.run_guards import CLEAN, COPIES, ONLINE_COPY, REGISTERED, RunFacts
 from policies.vocabulary import Assessment, Role, RunQuality, RunStatus, Work
 from policies.vocabulary import RunEvent as E
 from policies.vocabulary import RunState as S
+
+__all__ = [
+    "ASSESS",
+    "PENDING",
+    "QUALITY",
+    "RETRY_AFTER",
+    "RUN",
+    "STALE_OPEN",
+    "TRANSIENT_LIMIT",
+    "UNASSESSED",
+    "UNINSPECTED_LIMIT",
+    "VERSION",
+    "WIRE_STATUS",
+    "RunEdge",
+    "RunFacts",
+    "quality_label",
+    "retry_after",
+]
 
 VERSION = "run-1"
 """Written into every journal row that this table decided."""
@@ -40,62 +58,6 @@ RETRY_AFTER = (
 )
 """Waiting times between migration attempts; after the last one a person must ask."""
 
-
-@dataclass(frozen=True)
-class RunFacts:
-    """What the guards look at.
-
-    Attributes:
-        online_copy: Whether a copy of the raw data is on record on the online storage.
-        files_registered: Number of raw files registered with digests.
-        inspected: Whether the run's files were inspected after it closed.
-        blocking_findings: Checks whose open findings forbid migration.
-        verified_copies: Repositories that hold a verified copy.
-        copies_needed: Number of verified copies that the policy asks for.
-        pair_safe: Whether the verified copies contain an allowed pair of stores.
-        hold: Why the proposal or run is frozen; empty when it is not.
-    """
-
-    online_copy: bool = True
-    files_registered: int = 0
-    inspected: bool = False
-    blocking_findings: tuple[str, ...] = ()
-    verified_copies: tuple[str, ...] = ()
-    copies_needed: int = 2
-    pair_safe: bool = False
-    hold: str = ""
-
-
-ONLINE_COPY = Guard[RunFacts](
-    "online copy exists",
-    lambda f: "no online copy is on record: there is nothing to migrate from",
-    lambda f: f.online_copy,
-    overridable=False,
-)
-REGISTERED = Guard[RunFacts](
-    "files registered",
-    lambda f: "the run's files are not registered yet: run-closed has not finished",
-    lambda f: f.inspected and f.files_registered > 0,
-    overridable=False,
-)
-CLEAN = Guard[RunFacts](
-    "no blocking finding",
-    lambda f: (
-        "open findings forbid migration: "
-        + ", ".join(f.blocking_findings)
-        + "; resolve them or put operator-ask with a reason"
-    ),
-    lambda f: not f.blocking_findings,
-)
-COPIES = Guard[RunFacts](
-    "two verified copies",
-    lambda f: (
-        f"{len(f.verified_copies)} verified copies on record"
-        f" ({', '.join(f.verified_copies) or 'none'}), {f.copies_needed} are needed"
-    ),
-    lambda f: f.pair_safe and len(f.verified_copies) >= f.copies_needed,
-    overridable=False,
-)
 
 _DAQ = frozenset({Role.DAQ_SYS, Role.ADMIN})
 _ASSESSORS = frozenset(

@@ -7,6 +7,30 @@ value *is* that code and `label` is the text for people.
 
 from enum import IntEnum, StrEnum
 
+from policies.vocabulary_ledgers import Duty, InboxState, OutboxKind, Subject, Topic, Work
+
+__all__ = [
+    "Assessment",
+    "BeamtimeEvent",
+    "BeamtimeState",
+    "DataAccessRole",
+    "Duty",
+    "InboxState",
+    "OutboxKind",
+    "ReplicaState",
+    "Role",
+    "RunEvent",
+    "RunQuality",
+    "RunState",
+    "RunStatus",
+    "Severity",
+    "StepName",
+    "StepState",
+    "Subject",
+    "Topic",
+    "Work",
+]
+
 
 class Role(StrEnum):
     """Who somebody is with respect to one proposal, computed at the time of asking."""
@@ -154,8 +178,11 @@ class RunStatus(IntEnum):
     """Wire code `run.flg_status`."""
 
     OPEN = 1
+    """The DAQ is recording."""
     CLOSED = 2
+    """The DAQ closed it."""
     ABORTED = -1
+    """Closed by force."""
 
 
 class RunQuality(IntEnum):
@@ -165,9 +192,13 @@ class RunQuality(IntEnum):
     """
 
     NOT_ASSESSED = -1
+    """Nobody has judged it yet."""
     NOT_INTERESTING = 0
+    """Is not migrated."""
     GOOD = 1
+    """Is migrated."""
     UNCLEAR = 2
+    """Is migrated."""
 
 
 class Assessment(StrEnum):
@@ -185,7 +216,9 @@ class DataAccessRole(IntEnum):
     """Wire code `proposals_users.data_access_role`."""
 
     DATA_MANAGER = 1
+    """Data Manager & Participant."""
     PARTICIPANT = 2
+    """Participant."""
 
 
 class StepName(StrEnum):
@@ -211,10 +244,15 @@ class StepState(StrEnum):
     """State of one provisioning step."""
 
     PENDING = "pending"
+    """Not begun."""
     RUNNING = "running"
+    """Somebody is at it."""
     DONE = "done"
+    """Done and read back."""
     FAILED = "failed"
+    """Did not succeed; run it again."""
     SKIPPED = "skipped"
+    """The system is not configured here, visibly."""
 
 
 class ReplicaState(StrEnum):
@@ -241,89 +279,3 @@ class Severity(StrEnum):
     """Somebody should look; nothing stops."""
     ERROR = "error"
     """Blocks migration where the policy says so."""
-
-
-class InboxState(StrEnum):
-    """What became of a message that came in."""
-
-    APPLIED = "applied"
-    """Its effect is in the catalog."""
-    HELD = "held"
-    """Waits for something named in its reason; tried again by itself."""
-    REFUSED = "refused"
-    """A rule said no; kept, visible, can be re-injected."""
-    IGNORED = "ignored"
-    """Told us nothing new."""
-
-
-class OutboxKind(StrEnum):
-    """Which road an outbox row takes."""
-
-    FLOW = "flow"
-    """A flow run in Prefect."""
-    EVENT = "event"
-    """A signed webhook to subscribers."""
-    DELIVERY = "delivery"
-    """One event for one subscriber."""
-    NOTICE = "notice"
-    """A message to people."""
-
-
-class Work(StrEnum):
-    """Flows that can be asked for; the value is the flow's and the deployment's name."""
-
-    PROPOSAL_PREPARE = "proposal-prepare"
-    BEAMTIME_START = "beamtime-start"
-    BEAMTIME_FINISH = "beamtime-finish"
-    BEAMTIME_REVIEW = "beamtime-review"
-    BEAMTIME_CLOSE = "beamtime-close"
-    TEAM_SYNC = "team-sync"
-    RUN_CLOSED = "run-closed"
-    RUN_ASSESS = "run-assess"
-    RUN_MIGRATE = "run-migrate"
-    OPERATOR_ASK = "operator-ask"
-    PORTAL_SYNC = "portal-sync"
-    STUCK_SWEEP = "stuck-sweep"
-    INBOX_SWEEP = "inbox-sweep"
-    DUE_SWEEP = "due-sweep"
-
-
-class Topic(StrEnum):
-    """Events that other programs listen to; wire names fixed.
-
-    Source: `damnit/backend/listener.py` of European-XFEL/DAMNIT.
-    """
-
-    DAQ_RUN_COMPLETE = "daq_run_complete"
-    MIGRATION_COMPLETE = "migration_complete"
-    RUN_CORRECTIONS_COMPLETE = "run_corrections_complete"
-
-
-class Duty(StrEnum):
-    """Kinds of obligations with a due date."""
-
-    REMIND_NOT_READY = "remind-not-ready"
-    REMIND_REVIEW = "remind-review"
-    AUTO_START = "auto-start"
-    AUTO_FINISH = "auto-finish"
-    AUTO_CLOSE = "auto-close"
-    AUTO_QUALITY = "auto-quality"
-    STALE_OPEN_RUN = "stale-open-run"
-    RETRY_MIGRATION = "retry-migration"
-
-
-class Subject(StrEnum):
-    """What a journal row speaks of."""
-
-    PROPOSAL = "proposal"
-    BEAMTIME = "beamtime"
-    TEAM = "team"
-    STEP = "step"
-    RUN = "run"
-    FILES = "files"
-    REPLICA = "replica"
-    FINDING = "finding"
-    INBOX = "inbox"
-    OBLIGATION = "obligation"
-    WORK = "work"
-    REFERENCE = "reference"

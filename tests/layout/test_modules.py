@@ -13,13 +13,6 @@ from tests.layout.tree import FOLDERS, ROOT, modules, name
 LINES = 300
 FLOW_LINES = 120
 
-# Closed vocabularies and tables of rules: read by looking a row up, not from top to bottom.
-TABLES = {
-    "policies/beamtime.py": 350,
-    "policies/run.py": 350,
-    "policies/vocabulary.py": 350,
-}
-
 # Where a flow's write gets its moment: for flows what the request is for the API.
 EDGES = {"tasks/records/base.py"}
 
@@ -37,7 +30,7 @@ CLOCKS = {
 
 def limit_of(path: Path) -> int:
     """How many lines a module may have."""
-    return TABLES.get(name(path), FLOW_LINES if name(path).startswith("flows/") else LINES)
+    return FLOW_LINES if name(path).startswith("flows/") else LINES
 
 
 def clock_reads(source: str) -> list[int]:
@@ -51,11 +44,6 @@ def clock_reads(source: str) -> list[int]:
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_short_enough_to_read(path):
     assert len(path.read_text().splitlines()) <= limit_of(path)
-
-
-def test_only_real_tables_may_be_longer():
-    longer = {name(p) for p in modules() if len(p.read_text().splitlines()) > LINES}
-    assert set(TABLES) <= longer, "an entry that is not needed any more"
 
 
 @pytest.mark.parametrize("path", modules(), ids=name)
