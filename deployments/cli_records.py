@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.commands import assessing, inbox, proposals, runs
+from catalog.commands import assessing, inbox, portal, proposals, runs
+from catalog.commands.portal_inbox import SENDER
 from catalog.engine import Session
 from catalog.queries import journal as ledger
 from catalog.queries.find import proposal_row
@@ -85,7 +86,9 @@ def inbox_reinject(
         row = ledger.inbox_show(session, message)
         number = row.get("proposal") if row else None
         who = _who(session, operator, number)
-        state = inbox.reinject(session, message, who, utc_now(), reason, corrected)
+        put = portal.reinject if row and row["sender"] == SENDER else inbox.reinject
+        put(session, message, who, utc_now(), reason, corrected)
+        state = (ledger.inbox_show(session, message) or {}).get("state")
     say({"id": message, "state": state}, as_json=as_json, text=f"message {message} is {state}")
 
 

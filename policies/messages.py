@@ -136,10 +136,15 @@ def _is_plain(filename: str) -> bool:
 
 
 def _path_rule(path: object) -> str:
-    """A path below the run folder, or nothing."""
+    """A path of plain names, with or without a slash at its end, or nothing.
+
+    Source: the catalog's clients send `r0020/`, older ones `0020/`.
+    """
     if path is None or path == "":
         return ""
-    plain = isinstance(path, str) and all(_is_plain(part) for part in path.split("/"))
+    plain = isinstance(path, str) and all(
+        _is_plain(part) for part in path.removesuffix("/").split("/")
+    )
     return "" if plain else "must be a path below the run folder"
 
 

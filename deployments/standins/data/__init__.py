@@ -1,0 +1,1 @@
+"""Exports that the stand-in portal serves."""
