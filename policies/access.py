@@ -247,11 +247,15 @@ def run_link(
         mounts: The facility's trees.
 
     Raises:
-        Invalid: A part that is no folder.
+        Invalid: A part that is no folder, or a target that is another run's.
     """
     folder = layout.run_folder(run)
     disk = f"{layout.real_folder('raw', instrument, cycle, number, mounts)}/{folder}"
     store = f"{layout.archive_folder(instrument, cycle, number, mounts)}/{folder}"
+    tail = disk.removeprefix(mounts.real("raw"))
+    if not target.endswith(tail):
+        rule = f"must end with {tail}"
+        raise Invalid(f"target {target!a} {rule}", fields={"target": rule})
     others = {disk, store, layout.link_spelling(store, mounts)} - {target}
     path = f"{layout.proposal_root(instrument, cycle, number, mounts)}/raw/{folder}"
     return LinkPlan(path, target, tuple(sorted(others)))

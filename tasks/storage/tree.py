@@ -158,6 +158,8 @@ class TreeWalker:
             self.seen.disk_bytes += seen.st_blocks * 512
         if self._new_mode is None or stat.S_ISLNK(seen.st_mode):
             return
+        if self._new_mode is frozen and not seen.st_mode & WRITE_BITS:
+            return
         handle = os.open(name, _NAME, dir_fd=parent)
         try:
             mode = os.fstat(handle).st_mode
