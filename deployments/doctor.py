@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import httpx
 
@@ -152,9 +151,13 @@ def _storage(settings: Settings, _now: datetime) -> Iterator[Report]:
     if settings.storage is None:
         yield Report("storage", "off", "no repository is mounted here: set storage.mounts")
         return
-    for name, root in settings.storage.roots().items():
-        if not Path(root).is_dir():
-            yield Report(f"storage {name}", "down", f"{root} is not there: is it mounted?")
+    from tasks.storage import opened
+
+    for name, root in settings.storage.mounts.items():
+        try:
+            opened(settings.storage, name).demand_mounted()
+        except BeamkeeperError as error:
+            yield Report(f"storage {name}", "down", error.message)
         else:
             yield Report(f"storage {name}", "up", str(root))
 

@@ -1,7 +1,7 @@
 """A beamtime moves a step, and its folders follow."""
 
 from flows.outcome import Result
-from flows.provisioning import offline_plan, online_plan
+from flows.provisioning import offline_stores, online_plan
 from policies.access import Phase, phase_of
 from policies.layout import proposal_folder
 from policies.vocabulary import BeamtimeEvent
@@ -30,13 +30,14 @@ def move(proposal: int, event: BeamtimeEvent, operator: str, reason: str) -> Res
 
 def set_phase(view: ProposalView, phase: Phase) -> int:
     """Bring rights in line with a phase, online and offline; answers how much changed."""
-    changed = 0
-    stores = (
-        (storage.offline(), offline_plan(view, phase)),
+    stores = [
+        *offline_stores(view, phase),
         (storage.storage(view.online_repository), online_plan(view, phase)),
-    )
+    ]
+    changed = 0
     for store, plan in stores:
         changed += store.ensure_folders(plan)
         changed += sum(store.freeze(folder) for folder in plan.folders if folder.freeze)
         changed += store.ensure_access(plan)
+        changed += sum(store.thaw(folder) for folder in plan.folders if folder.thaw)
     return changed

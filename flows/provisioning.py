@@ -14,6 +14,7 @@ from tasks.directory import GroupSpec
 from tasks.directory.steps import check_group, ensure_group
 from tasks.records import site
 from tasks.records.views import ProposalView
+from tasks.storage import PosixStorage
 
 
 @dataclass
@@ -93,26 +94,47 @@ def _phase(view: ProposalView) -> Phase:
     return access.phase_of(view.state)
 
 
+def offline_stores(view: ProposalView, phase: Phase) -> list[tuple[PosixStorage, Plan]]:
+    """The offline storage and, where it is mounted, dCache, each with its plan."""
+    found = [(storage.offline(), offline_plan(view, phase))]
+    dcache = storage.archive()
+    if dcache is not None:
+        ids = storage.ids(*_gids(view))
+        plan = access.archive(view.instrument, view.cycle, view.number, phase, ids)
+        found.append((dcache, plan))
+    return found
+
+
 def offline_folders(view: ProposalView) -> Done:
-    """Folders and universal links on the offline GPFS."""
-    plan = offline_plan(view, _phase(view))
-    changes = storage.offline().ensure_folders(plan)
-    return Done(f"{len(plan.folders)} folders, {len(plan.links)} links", changes=changes)
+    """Folders and universal links on the offline GPFS, the folder in dCache."""
+    stores = offline_stores(view, _phase(view))
+    changes = sum(store.ensure_folders(plan) for store, plan in stores)
+    folders = sum(len(plan.folders) for _, plan in stores)
+    links = sum(len(plan.links) for _, plan in stores)
+    return Done(f"{folders} folders, {links} links", changes=changes)
 
 
 def offline_acls(view: ProposalView) -> Done:
     """Owners, ACLs and default ACLs of the offline folders, read back."""
-    plan = offline_plan(view, _phase(view))
-    changes = storage.offline().ensure_access(plan)
-    return Done(f"owners and ACLs of {len(plan.folders)} folders", changes=changes)
+    stores = offline_stores(view, _phase(view))
+    changes = sum(store.ensure_access(plan) for store, plan in stores)
+    folders = sum(len(plan.folders) for _, plan in stores)
+    return Done(f"owners and ACLs of {folders} folders", changes=changes)
 
 
-def offline_quotas(_view: ProposalView) -> Done:
-    """Quotas are put on record; this storage cannot enforce them itself."""
-    quotas = storage.quotas()
-    words = ", ".join(f"{kind} {size / 1024**4:g} TiB" for kind, size in sorted(quotas.items()))
-    proof = {"quotas": quotas, "enforced": False}
-    return Done(f"recorded, not enforced by this storage: {words or 'none'}", proof)
+def offline_quotas(view: ProposalView) -> Done:
+    """Quotas are put on record, and set where the storage can."""
+    plan, limits, store = offline_plan(view, _phase(view)), storage.quotas(), storage.offline()
+    proof: dict[str, Any] = {}
+    words = []
+    for folder in plan.folders:
+        for kind, limit in limits.items():
+            if f"/{kind}/" in folder.path:
+                state = store.ensure_quota(folder, limit)
+                proof[kind] = {"limit_bytes": limit, "enforced": state.enforced}
+                how = "enforced" if state.enforced else f"recorded, {state.because}"
+                words.append(f"{kind} {limit / 1024**4:g} TiB: {how}")
+    return Done("; ".join(words) or "no quotas are set", {"quotas": proof})
 
 
 def online_folders(view: ProposalView) -> Done:

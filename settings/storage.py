@@ -36,6 +36,8 @@ class StorageSettings(BaseModel):
             it, for example `/gpfs/exfel/d` and `/gpfs/exfel/u`.
         acl: Repository identifier → how it keeps rights; `posix` where nothing is said.
         offline: Identifier of the repository that holds the proposals' offline folders.
+        archive: Identifier of the dCache repository with the second copies; skipped where it
+            is not mounted.
         trees: Where the facility's trees begin.
         uid_keeper: Numeric uid that owns the folders: ours.
         uid_daq: Numeric uid of the data acquisition; None: works as the keeper.
@@ -52,6 +54,7 @@ class StorageSettings(BaseModel):
     marker_folders: dict[str, list[str]] = {}
     acl: dict[str, AclMode] = {}
     offline: str = "XFEL_GPFS_OFFLINE_RAW_CC"
+    archive: str = "DESY_DCACHE_RAW_CC"
     trees: Mounts = Mounts()
     uid_keeper: Uid = 0
     uid_daq: Uid | None = None

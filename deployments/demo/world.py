@@ -13,6 +13,7 @@ import yaml
 
 from catalog.engine import Database
 from deployments.components.ports import reserve
+from deployments.components.postgres import Postgres, postgres
 from deployments.components.slapd import (
     GROUPS_BASE,
     PEOPLE_BASE,
@@ -96,7 +97,13 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         stack.callback(subscriber.stop)
         stack.enter_context(portal)
         directory = stack.enter_context(slapd(people=people))
-        config = _configure(folder, directory, portal, subscriber, (key, event_key))
+        # Prefect on SQLite serves one person; with workers that ask all the time it answers
+        # "database is locked".
+        engine_database = stack.enter_context(postgres())
+        engine_database.create("prefect")
+        config = _configure(
+            folder, directory, portal, subscriber, engine_database, (key, event_key)
+        )
         os.environ[CONFIG] = str(config)
         load_settings.cache_clear()
         settings = load_settings()
@@ -167,6 +174,7 @@ def _configure(
     directory: Slapd,
     portal: PortalStandin,
     subscriber: SubscriberStandin,
+    engine_database: Postgres,
     keys: tuple[SigningKey, SigningKey],
 ) -> Path:
     """Write the settings file of this facility; secrets inside, mode 0600."""
@@ -180,7 +188,11 @@ def _configure(
         "home": str(folder),
         "database_url": f"sqlite:///{folder / 'catalog.db'}",
         "facility_file": str(_facility_file(folder)),
-        "engine": {"home": str(folder / "prefect"), "port": reserve().number},
+        "engine": {
+            "home": str(folder / "prefect"),
+            "port": reserve().number,
+            "database_url": engine_database.url("prefect", "asyncpg"),
+        },
         "gateway": {
             "port": reserve().number,
             "senders": {

@@ -20,6 +20,7 @@ __all__ = [
     "QuotaState",
     "StoragePort",
     "Usage",
+    "archive",
     "ids",
     "link_run",
     "local_path",
@@ -66,6 +67,14 @@ def offline() -> PosixStorage:
     """
     site = load().storage
     return opened(site, site.offline if site else "the offline storage")
+
+
+def archive() -> PosixStorage | None:
+    """The dCache tree with the second copies, None where it is not mounted."""
+    site = load().storage
+    if site is None or site.archive not in site.mounts:
+        return None
+    return opened(site, site.archive)
 
 
 def local_path(repository: str, path: str) -> Path:
