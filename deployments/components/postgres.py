@@ -11,12 +11,12 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.components import ports, processes
+from deployments.components.scratch import scratch
 from policies.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -175,20 +175,16 @@ def postgres(
         Unavailable: It does not come up.
     """
     _program("initdb")
-    home = folder or Path(tempfile.mkdtemp(prefix="beamkeeper-postgres-"))
     options = {"max_connections": str(max_connections)} | ({} if durable else _FAST)
-    taken = ports.reserve(port)
-    server = Postgres(home, taken.number, options)
-    try:
+    with contextlib.ExitStack() as stack:
+        home = folder or stack.enter_context(scratch("postgres"))
+        taken = ports.reserve(port)
+        stack.callback(taken.release)
         _initialise(home)
+        server = Postgres(home, taken.number, options)
         server.start()
+        stack.callback(server.stop)
         yield server
-    finally:
-        if server._child is not None:  # noqa: SLF001 - same module
-            server.stop()
-        taken.release()
-        if folder is None:
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def _initialise(home: Path) -> None:

@@ -104,11 +104,11 @@ class Child:
 
     def pause(self) -> None:
         """Freeze it: connections are accepted by the kernel, but nobody answers."""
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """End a pause."""
-        self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Ask it to end, then insist; returns when the whole process group is gone.
@@ -117,7 +117,7 @@ class Child:
             grace_s: Seconds between asking and killing.
         """
         if self.running():
-            self._process.send_signal(self._stop_signal)
+            self._signal(self._stop_signal)
             self.resume()
         deadline = time.monotonic() + grace_s
         while self.running() and time.monotonic() < deadline:
@@ -131,6 +131,12 @@ class Child:
             return
         os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Not `Popen.send_signal`: that reaps a child that has ended, and with it our right to
+        # signal its group. Until `kill` has waited, the id is ours, be it a zombie's.
+        if self._process.returncode is None:
+            os.kill(self.pid, number)
 
 
 def start(

@@ -3,18 +3,22 @@
 import multiprocessing
 import os
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import threading
 import time
+from email.message import EmailMessage
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from deployments.components import ports, processes
+from deployments.components.mail import mail_sink
 from deployments.components.postgres import postgres
+from deployments.components.scratch import scratch
 from policies.errors import Misconfigured, Unavailable
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -33,9 +37,12 @@ def start(code: str, log: Path) -> processes.Child:
 def gone(pid: int, within_s: float = 5.0) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        stat = Path(f"/proc/{pid}/stat")
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
         # Nobody may reap an orphan in a container: a zombie is gone.
-        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+        if state == "Z":
             return True
         time.sleep(0.02)
     return False
@@ -70,15 +77,23 @@ def test_paused_child_can_be_stopped(tmp_path):
     assert gone(child.pid)
 
 
-def test_grandchildren_go_with_the_group(tmp_path):
+@pytest.mark.parametrize("order", ["stop", "resume late", "ask first"])
+def test_grandchildren_go_with_the_group(tmp_path, order):
     code = (
         "import subprocess, sys;"
         f"c = subprocess.Popen([sys.executable, '-c', {STUBBORN!r}]);"
         "print(c.pid, flush=True); c.wait()"
     )
     child = processes.start([sys.executable, "-c", code], log=tmp_path / "log")
-    child.wait_ready(lambda: "up" in child.tail())
-    grandchild = int(child.tail().split()[0])
+    child.wait_ready(lambda: len(child.tail().split()) == 2)
+    grandchild = next(int(word) for word in child.tail().split() if word.isdigit())
+    if order != "stop":
+        os.kill(child.pid, signal.SIGTERM)
+        assert gone(child.pid)
+    if order == "resume late":
+        child.resume()
+    if order == "ask first":
+        assert not child.running()
     child.stop()
     assert gone(grandchild)
 
@@ -130,6 +145,33 @@ if {end!r} == "killed": time.sleep(600)
             assert not gone(pid, within_s=0.1)
             parent.send_signal(signal.SIGKILL)
         assert gone(pid)
+
+
+def test_scratch_folder_goes_with_the_block():
+    with scratch("trial") as folder:
+        (folder / "file").write_text("x")
+        with scratch("trial") as other:
+            assert other != folder
+            assert folder.exists(), "a sweep leaves what is in use"
+    assert not folder.exists()
+
+
+def test_scratch_folder_of_a_killed_run_is_swept():
+    code = """
+import time
+from deployments.components.scratch import scratch
+with scratch("trial") as folder:
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as run:
+        left = Path(run.stdout.readline().decode().strip())
+        with scratch("trial"):
+            assert left.exists()
+        run.kill()
+    assert left.exists()
+    with scratch("trial"):
+        assert not left.exists()
 
 
 def test_ports_are_below_the_ephemeral_range_and_distinct():
@@ -243,3 +285,34 @@ def test_slapd_keeps_port_and_data_over_a_restart(slapd_server):
     with slapd_server.admin() as connection:
         connection.search("ou=people,dc=example,dc=org", "(uid=alice)")
         assert len(connection.response) == 1
+
+
+def send(sink, to, text):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@example.org", to, text
+    message.set_content(f"Text: {text} – ü")
+    with smtplib.SMTP(sink.host, sink.port, timeout=10) as client:
+        return client.send_message(message)
+
+
+def test_mail_sink_keeps_what_it_is_sent():
+    with mail_sink() as sink:
+        send(sink, "b@example.org, c@example.org", "first")
+        send(sink, "b@example.org", "second")
+        first, second = sink.letters
+        assert first.recipients == ("b@example.org", "c@example.org")
+        assert first.sender == "a@example.org"
+        assert (first.subject, second.subject) == ("first", "second")
+        assert first.text.strip() == "Text: first – ü"
+    with pytest.raises(ConnectionRefusedError):
+        send(sink, "b@example.org", "late")
+
+
+def test_mail_sink_refuses_who_it_is_told_to():
+    with mail_sink(unknown=["nobody@example.org"]) as sink:
+        refused = send(sink, "b@example.org, nobody@example.org", "half")
+        assert set(refused) == {"nobody@example.org"}
+        assert sink.letters[0].recipients == ("b@example.org",)
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            send(sink, "nobody@example.org", "none")
+        assert len(sink.letters) == 1
