@@ -1,7 +1,7 @@
 """The steps that prepare a proposal; each is idempotent and says what it read back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from policies import access, layout
@@ -62,11 +62,13 @@ def ldap_groups(view: ProposalView) -> Done:
         )
     wanted, left_out = specs(view)
     states = [ensure_group(directory, spec) for spec in wanted]
-    drift = [text for spec in wanted for text in check_group(directory, spec)]
     known = {uid for state in states for uid in state.unknown_uids}
-    rest = [text for text in drift if not any(uid in text for uid in known)]
-    if rest:
-        raise Mismatch("the directory did not keep what was set: " + "; ".join(rest))
+    drift: list[str] = []
+    for spec in wanted:
+        there = tuple(uid for uid in spec.member_uids if uid not in known)
+        drift += check_group(directory, replace(spec, member_uids=there))
+    if drift:
+        raise Mismatch("the directory did not keep what was set: " + "; ".join(drift))
     left_out |= dict.fromkeys(known, "is not in the directory")
     members = ", ".join(f"{s.name}: {len(s.member_uids)}" for s in states)
     without = ", ".join(f"{uid} {why}" for uid, why in sorted(left_out.items()))
