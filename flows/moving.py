@@ -1,7 +1,7 @@
 """A beamtime moves a step, and its folders follow."""
 
+from flows.folders import offline_stores, online_plan
 from flows.outcome import Result
-from flows.provisioning import offline_stores, online_plan
 from policies.access import Phase, phase_of
 from policies.layout import proposal_folder
 from policies.vocabulary import BeamtimeEvent

@@ -6,9 +6,10 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 
 from flows import artifacts
+from flows.folders import Done
 from flows.forms import Operator, ProposalNumber
 from flows.outcome import Result, conduct
-from flows.provisioning import STEPS, Done
+from flows.provisioning import STEPS
 from policies.beamtime import OFFLINE_STEPS, ONLINE_STEPS
 from policies.errors import BeamkeeperError
 from policies.layout import proposal_folder

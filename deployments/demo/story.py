@@ -3,7 +3,7 @@
 import traceback
 from pathlib import Path
 
-from deployments.demo import accidents, acts, report
+from deployments.demo import accidents, acts, endings, report
 from deployments.demo.console import Stage
 from deployments.demo.world import World, world
 from policies.errors import BeamkeeperError
@@ -46,10 +46,10 @@ def _scenes(stage: Stage, here: World) -> None:
     acts.assess(stage, here)
     accidents.corrupted_transfer(stage, here)
     accidents.killed_worker(stage, here)
-    acts.finish(stage, here)
-    acts.review(stage, here)
-    acts.close(stage, here)
-    acts.outside_views(stage, here)
+    endings.finish(stage, here)
+    endings.review(stage, here)
+    endings.close(stage, here)
+    endings.outside_views(stage, here)
     accidents.tampered_copy(stage, here)
 
 
