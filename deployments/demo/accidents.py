@@ -18,6 +18,7 @@ from deployments.demo.acts import (
     raw_folder,
     recipe,
     record,
+    safe,
     until,
     view_of,
 )
@@ -58,7 +59,7 @@ def corrupted_transfer(stage: Stage, here: World) -> None:
         (why,) = _failed(here, 7)[:1]
         stage.demand(flipper.flipped, f"a bit was flipped in {flipper.flipped}")
         stage.saw(f"found: {why}")
-        until("r0007 migrated", lambda: view_of(here, 7).state is RunState.MIGRATED, 240)
+        until("r0007 in all three stores", lambda: safe(here, 7), 240)
         stage.saw(f"migrated in attempt {view_of(here, 7).migration_attempts}")
 
 
@@ -78,16 +79,16 @@ def killed_worker(stage: Stage, here: World) -> None:
         pid = here.supervisor.pid_of("worker-offline-1")
         os.kill(pid or 0, signal.SIGKILL)
         stage.saw(f"worker-offline-1 (pid {pid}) was killed while r0008 was being copied")
-        until("r0008 migrated", lambda: _nudged(here, 8), 240)
-        events = [
-            e for e in here.subscriber.events if (e["event"], e["run"]) == ("migration_complete", 8)
-        ]
-        stage.demand(len(events) == 1, "migrated once: one migration_complete")
+        until("r0008 in all three stores", lambda: safe(here, 8), 240)
+        until("the subscriber hears of it", lambda: _told(here, 8))
+        stage.demand(_told(here, 8) == 1, "migrated once: one migration_complete")
         stage.demand(not _parts(here.tree(OFFLINE), "r0008"), "no half-written file is left")
 
 
-def _nudged(here: World, run: int) -> bool:
-    return view_of(here, run).state is RunState.MIGRATED
+def _told(here: World, run: int) -> int:
+    return [(e["event"], e["run"]) for e in here.subscriber.events].count(
+        ("migration_complete", run)
+    )
 
 
 def _assess(here: World, run: int) -> None:

@@ -198,20 +198,26 @@ def assess(stage: Stage, here: World) -> None:
             end = here.operator.wait(run_id)
             stage.demand(end["state_name"] == "Completed", end["state"]["message"])
         for n in (1, 2, 3, 5, 6):
-            until(f"r{n:04d} in all three stores", partial(_safe, here, n))
+            until(f"r{n:04d} in all three stores", partial(safe, here, n))
         stage.saw("r0001, r0002, r0003, r0005, r0006: verified online, offline and in dCache")
         stage.demand(
             view_of(here, 4).state is RunState.NOT_INTERESTING, "r0004 stays online, never migrated"
         )
         stage.demand(not list(here.tree(OFFLINE).rglob("r0004")), "nothing of r0004 is offline")
-        events = [(e["event"], e["run"]) for e in here.subscriber.events]
+        until("events delivered", lambda: _events(here).count(("migration_complete", 2)))
+        events = _events(here)
         stage.demand(
             events.count(("migration_complete", 2)) == 1,
             "migration_complete reached the subscriber",
         )
 
 
-def _safe(here: World, run: int) -> bool:
+def _events(here: World) -> list[tuple[str, int]]:
+    return [(e["event"], e["run"]) for e in here.subscriber.events]
+
+
+def safe(here: World, run: int) -> bool:
+    """Whether a run is migrated and its copy in dCache is proved too."""
     view = view_of(here, run)
     second = view.repositories.get(DCACHE) == "verified"
     return view.state is RunState.MIGRATED and second
