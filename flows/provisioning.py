@@ -19,7 +19,7 @@ from policies.groups import groups
 from policies.vocabulary import StepName, StepState
 from tasks.directory import GroupSpec
 from tasks.directory.steps import check_group, ensure_group
-from tasks.records import site
+from tasks.records import configured
 from tasks.records.views import ProposalView
 
 
@@ -37,7 +37,7 @@ def specs(view: ProposalView) -> tuple[tuple[GroupSpec, GroupSpec], dict[str, st
 
 def ldap_groups(view: ProposalView) -> Done:
     """Participants and data managers groups with the team's members, read back."""
-    directory = site.directory()
+    directory = configured.directory()
     if directory is None:
         return Done(
             "no directory is configured: set directory.url; numeric gids are used all the same",

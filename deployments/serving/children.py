@@ -2,7 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +78,19 @@ class Spawner:
     def close(self) -> None:
         """End the thread; children that still live are killed by the kernel."""
         self._threads.shutdown()
+
+
+def asked_to_stop() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    return asked
+
+
+def module_command(name: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this package."""
+    return [sys.executable, "-m", f"deployments.serving.{name}", *arguments]
 
 
 def wait_all(children: Iterable[Child], seconds: float) -> None:

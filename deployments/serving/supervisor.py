@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,8 @@ from deployments.serving.children import (
     Child,
     Command,
     Spawner,
+    asked_to_stop,
+    module_command,
     refuse_second,
     wait_all,
     write_state,
@@ -128,16 +129,13 @@ class Supervisor:
 
     def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, drain and stop."""
-        asked = _asked_to_stop()
+        asked = asked_to_stop()
         with self:
-            while not asked.wait(0.5):
-                pass
+            asked.wait()
 
     def wait(self) -> None:
         """Return at SIGTERM or SIGINT; the caller stops us."""
-        asked = _asked_to_stop()
-        while not asked.wait(0.5):
-            pass
+        asked_to_stop().wait()
 
     def deploy(self) -> dict[str, Any]:
         """Deploy prefect.yaml in a process of its own; return the summary.
@@ -147,7 +145,7 @@ class Supervisor:
         """
         pools = json.dumps([pool.model_dump(mode="json") for pool in self.settings.pools])
         done = subprocess.run(  # noqa: S603
-            _module("deploy", "--manifest", str(self._manifest)),
+            module_command("deploy", "--manifest", str(self._manifest)),
             env={**self._child_environment(), POOLS_VARIABLE: pools},
             capture_output=True,
             text=True,
@@ -180,7 +178,7 @@ class Supervisor:
         }
         return Command(
             name,
-            _module("worker", *(word for pair in options.items() for word in pair)),
+            module_command("worker", *(word for pair in options.items() for word in pair)),
             {"PREFECT_WORKER_QUERY_SECONDS": str(query)},
             grace=self.settings.drain_seconds + 30.0,
         )
@@ -300,16 +298,3 @@ class Supervisor:
     def _write_state(self) -> None:
         with self._lock:
             write_state(self.state_file, self.settings, dict(self._children))
-
-
-def _asked_to_stop() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set from now on."""
-    asked = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    return asked
-
-
-def _module(name: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of this package."""
-    return [sys.executable, "-m", f"deployments.serving.{name}", *arguments]

@@ -13,7 +13,7 @@ from settings.model import load
 from settings.storage import AclMode, StorageSettings
 from tasks.storage.ground import Ground
 from tasks.storage.port import QuotaState, StoragePort, Usage
-from tasks.storage.posix import PosixStorage
+from tasks.storage.posix_storage import PosixStorage
 
 __all__ = [
     "PosixStorage",

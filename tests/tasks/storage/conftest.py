@@ -10,7 +10,7 @@ import pytest
 
 from policies.access import Ids, Service
 from tasks.storage.ground import Ground
-from tasks.storage.posix import PosixStorage
+from tasks.storage.posix_storage import PosixStorage
 
 PART, MANAGERS, KEEPER = 700001, 700002, 0
 SERVICES = {

@@ -13,7 +13,7 @@ from policies.access import LinkPlan, Phase
 from policies.errors import Denied, Invalid, Mismatch, Missing, Unavailable
 from tasks.storage import faults, writing
 from tasks.storage.ground import Ground
-from tasks.storage.posix import PosixStorage
+from tasks.storage.posix_storage import PosixStorage
 from tests.tasks.storage.conftest import IDS, NAME, WHERE, prepared, run_as, snapshot
 
 ONLINE = access.online(*WHERE, Phase.ACTIVE, IDS)
@@ -202,7 +202,7 @@ from pathlib import Path
 from policies import access
 from policies.access import Ids, Phase
 from tasks.storage.ground import Ground
-from tasks.storage.posix import PosixStorage
+from tasks.storage.posix_storage import PosixStorage
 
 left = int(sys.argv[3])
 

@@ -14,7 +14,7 @@ from policies.errors import Denied, Mismatch, Missing
 from settings.storage import AclMode
 from tasks.storage import acl
 from tasks.storage.ground import Ground
-from tasks.storage.posix import PosixStorage
+from tasks.storage.posix_storage import PosixStorage
 from tests.tasks.storage.conftest import (
     IDS,
     MANAGERS,
@@ -271,7 +271,8 @@ def test_as_nobody_the_kernel_says_no_and_so_do_we(root):
         "import sys; sys.path[:0] = sys.argv[1:2]\n"
         "from pathlib import Path\n"
         "from policies import access; from policies.errors import Denied\n"
-        "from tasks.storage.ground import Ground; from tasks.storage.posix import PosixStorage\n"
+        "from tasks.storage.ground import Ground\n"
+        "from tasks.storage.posix_storage import PosixStorage\n"
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "store = PosixStorage(Ground('STORE', Path(sys.argv[2])))\n"
         "plan = access.online('MID', '202401', 900054, access.Phase.ACTIVE, access.Ids(7, 8))\n"
