@@ -23,7 +23,7 @@ from deployments.demo.acts import (
     view_of,
 )
 from deployments.demo.console import Stage
-from deployments.demo.world import OFFLINE, World
+from deployments.demo.world import EXPERT, OFFLINE, World
 from deployments.demo_files import write_run
 from policies.vocabulary import RunState
 
@@ -59,6 +59,15 @@ def corrupted_transfer(stage: Stage, here: World) -> None:
         (why,) = _failed(here, 7)[:1]
         stage.demand(flipper.flipped, f"a bit was flipped in {flipper.flipped}")
         stage.saw(f"found: {why}")
+        name, message = here.operator.do(
+            "operator-ask",
+            proposal=NUMBER,
+            ask="run: retry migration",
+            run=7,
+            operator=EXPERT,
+            reason="the cable was exchanged",
+        )
+        stage.demand(name == "Completed", f"the expert does not wait for the ladder: {message}")
         until("r0007 in all three stores", lambda: safe(here, 7), 240)
         stage.saw(f"migrated in attempt {view_of(here, 7).migration_attempts}")
 
