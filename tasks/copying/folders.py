@@ -1,0 +1,183 @@
+"""A folder and what lies below it, reached without ever following a symbolic link.
+
+The folder itself may be reached over links (the facility's universal paths are links);
+below it every part of a path is opened by itself, relative to its parent's descriptor, so
+a link put there between a check and a use leads nowhere.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tasks.copying.blocks import Opened
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class NotAFileError(Exception):
+    """A symbolic link, folder, device or pipe stands where a regular file must be."""
+
+
+class Folder:
+    """An open folder.
+
+    Args:
+        path: Where it is; links on the way are followed.
+
+    Raises:
+        OSError: It does not exist, is no folder, or may not be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        os.close(self.fd)
+
+    @contextmanager
+    def parent(self, relative_path: str) -> Generator[tuple[int, str]]:
+        """Open the folder that a file is in; give its descriptor and the file's name."""
+        *folders, name = relative_path.split("/")
+        fd = self.fd
+        try:
+            for folder in folders:
+                deeper = os.open(folder, _FOLDER, dir_fd=fd)
+                if fd != self.fd:
+                    os.close(fd)
+                fd = deeper
+            yield fd, name
+        finally:
+            if fd != self.fd:
+                os.close(fd)
+
+    def make(self, folders: Iterable[str], mode: int) -> None:
+        """Make the folders that are missing, each durable in its parent."""
+        for path in sorted(folders):
+            with self.parent(path) as (fd, name):
+                make_folder(name, mode, fd)
+
+    @contextmanager
+    def opened(self, relative_path: str) -> Generator[Opened]:
+        """Open a regular file for reading.
+
+        Raises:
+            NotAFileError: Something else stands there.
+            OSError: It is missing or may not be read.
+        """
+        with self.parent(relative_path) as (fd, name):
+            file = _open_regular(name, fd)
+        try:
+            yield file
+        finally:
+            os.close(file.fd)
+
+    def kind(self, relative_path: str) -> int | None:
+        """File type bits of what stands there, links not followed; None when nothing does."""
+        try:
+            with self.parent(relative_path) as (fd, name):
+                return stat.S_IFMT(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+        except FileNotFoundError:
+            return None
+
+    def create(self, relative_path: str, mode: int) -> Opened:
+        """Make a new file for writing, past the page cache where that works.
+
+        Returns:
+            The open file; whoever takes it closes its descriptor.
+
+        Raises:
+            OSError: The name is taken, there is no room or no right.
+        """
+        with self.parent(relative_path) as (fd, name):
+            return _direct(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE, fd, mode)
+
+    def remove(self, relative_path: str) -> None:
+        """Remove an unfinished file of ours.
+
+        Raises:
+            OSError: It is missing or may not be removed.
+        """
+        with self.parent(relative_path) as (fd, name):
+            os.unlink(name, dir_fd=fd)
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder below this one (empty text: in this one), sorted."""
+        with self.parent(f"{folder}/." if folder else ".") as (fd, _), os.scandir(fd) as found:
+            return sorted(item.name for item in found)
+
+    def files(self, folder: str = "") -> Generator[str]:
+        """Yield everything below that is not a folder; links are not followed."""
+        with self.parent(f"{folder}/." if folder else ".") as (fd, _), os.scandir(fd) as found:
+            items = sorted((item.name, item.is_dir(follow_symlinks=False)) for item in found)
+        for name, is_folder in items:
+            path = f"{folder}/{name}" if folder else name
+            if is_folder:
+                yield from self.files(path)
+            else:
+                yield path
+
+
+def make_folder(name: str | Path, mode: int, parent: int | None = None) -> None:
+    """Make one folder that may exist already, durable in its parent.
+
+    Args:
+        name: Its name in `parent`, or its path.
+        mode: Mode of a new folder.
+        parent: Descriptor of the folder it is made in; None when `name` is a path.
+
+    Raises:
+        OSError: Its parent is missing, or there is no room or no right.
+    """
+    try:
+        os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:
+        return
+    if parent is not None:
+        os.fsync(parent)
+        return
+    above = os.open(Path(name).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
+
+
+def folders_of(relative_paths: Iterable[str]) -> set[str]:
+    """Every folder below the root that the paths lie in, parents included."""
+    return {path[:at] for path in relative_paths for at, char in enumerate(path) if char == "/"}
+
+
+def _open_regular(name: str, parent: int) -> Opened:
+    try:
+        file = _direct(name, os.O_RDONLY | _FILE, parent)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:
+            raise NotAFileError(name) from error
+        raise
+    if not stat.S_ISREG(os.fstat(file.fd).st_mode):
+        os.close(file.fd)
+        raise NotAFileError(name)
+    return file
+
+
+def _direct(name: str, flags: int, parent: int, mode: int = 0) -> Opened:
+    """Open with O_DIRECT; without it where the file system has none."""
+    try:
+        return Opened(os.open(name, flags | os.O_DIRECT, mode, dir_fd=parent), direct=True)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    # A file system may have made the file before it refused the flag.
+    return Opened(os.open(name, flags & ~os.O_EXCL, mode, dir_fd=parent), direct=False)
