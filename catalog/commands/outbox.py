@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, exists, or_, select
 
 from catalog.commands.journal import ask, notice
 from catalog.tables.journal import Lease, Outbox
-from policies.errors import Missing
+from policies.errors import Missing, Refused
 from policies.vocabulary import OutboxKind, Work
 
 GIVE_UP_AFTER = 200
-"""Tries after which a delivery to a subscriber is a dead letter; flows are never given up."""
+"""Tries after which a delivery or a notice is a dead letter, a day and a half at the longest
+pause; flows are never given up."""
 
 MAX_ATTEMPTS = 20
 """Askings of the same work before a person must look."""
@@ -67,20 +70,63 @@ def _item(row: Outbox) -> Item:
 
 
 def due(
-    session: Session, now: datetime, kinds: Sequence[OutboxKind], limit: int = 100
+    session: Session,
+    now: datetime,
+    kinds: Sequence[OutboxKind],
+    limit: int = 100,
+    *,
+    to: str | None = None,
+    but_not_to: Sequence[str] = (),
 ) -> list[Item]:
     """Rows to hand over now, oldest first.
 
     Deliveries of one run to one subscriber go in order: a later one waits for an earlier.
+
+    Args:
+        session: Any session.
+        now: The moment, aware.
+        kinds: Roads that the caller serves.
+        limit: Rows at the most.
+        to: Only deliveries to this subscriber; None for all.
+        but_not_to: Subscribers that somebody else serves.
     """
-    rows = session.exec(
-        select(Outbox)
-        .where(col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None))
-        .where(Outbox.due_at <= now, col(Outbox.kind).in_(kinds))
-        .order_by(col(Outbox.id))
-        .limit(limit)
-    ).all()
-    return [_item(row) for row in rows]
+    query = select(Outbox).where(*_open(Outbox), Outbox.due_at <= now, col(Outbox.kind).in_(kinds))
+    if to is not None:
+        query = query.where(Outbox.sent_to == to)
+    if but_not_to:
+        query = query.where(col(Outbox.sent_to).not_in(but_not_to))
+    if OutboxKind.DELIVERY in kinds:
+        query = query.where(or_(Outbox.kind != OutboxKind.DELIVERY, ~_waits_for_another(now)))
+    return [_item(row) for row in session.exec(query.order_by(col(Outbox.id)).limit(limit))]
+
+
+def _open(row: Any) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401 - the table or an alias
+    """Neither handed over nor given up."""
+    return (col(row.sent_at).is_(None), col(row.given_up_at).is_(None))
+
+
+def _waits_for_another(now: datetime) -> ColumnElement[bool]:
+    """Whether an earlier delivery of the same run to the same subscriber is not due yet."""
+    earlier = aliased(Outbox)
+    return exists(
+        select(earlier.id)
+        .where(*_open(earlier), earlier.kind == OutboxKind.DELIVERY, col(earlier.due_at) > now)
+        .where(col(earlier.id) < col(Outbox.id), earlier.sent_to == Outbox.sent_to)
+        .where(earlier.proposal == Outbox.proposal, earlier.run == Outbox.run)
+    )
+
+
+def hold(session: Session, items: Sequence[Item], until: datetime) -> None:
+    """Keep rows from other relays while one tries them; they come back if it dies."""
+    for item in items:
+        _row(session, item.id).due_at = until
+
+
+def put_back(session: Session, outbox_id: int, now: datetime) -> None:
+    """A held row that was not tried is due as before."""
+    row = _row(session, outbox_id)
+    if row.sent_at is None:
+        row.due_at = now
 
 
 def _row(session: Session, outbox_id: int) -> Outbox:
@@ -91,27 +137,78 @@ def _row(session: Session, outbox_id: int) -> Outbox:
 
 
 def sent(session: Session, outbox_id: int, to: str, now: datetime) -> None:
-    """The other side has it, and said so."""
+    """The other side has it, and said so; said twice it counts once."""
     row = _row(session, outbox_id)
+    if row.sent_at is not None:
+        return
     row.sent_at, row.sent_to, row.last_error = now, to, ""
+    row.given_up_at = None
     row.tries += 1
     if row.kind is not OutboxKind.FLOW:
         row.concluded_at, row.outcome = now, "delivered"
 
 
-def failed(session: Session, outbox_id: int, error: str, now: datetime) -> None:
-    """The other side does not have it, or we do not know: try later with the same key."""
+def failed(
+    session: Session,
+    outbox_id: int,
+    error: str,
+    now: datetime,
+    longest: timedelta = MAX_WAIT,
+) -> None:
+    """The other side does not have it, or we do not know: try later with the same key.
+
+    Args:
+        session: A writing session.
+        outbox_id: The row.
+        error: What was seen, in words without secrets.
+        now: When, aware.
+        longest: Longest pause before the next try.
+    """
     row = _row(session, outbox_id)
+    if row.sent_at is not None or row.given_up_at is not None:
+        return
     row.tries += 1
     row.last_error = error[:2000]
-    row.due_at = now + min(MAX_WAIT, timedelta(seconds=2 ** min(row.tries, 10)) / 2)
-    if row.kind is OutboxKind.DELIVERY and row.tries >= GIVE_UP_AFTER:
-        row.given_up_at, row.outcome = now, "dead letter"
+    row.due_at = now + min(longest, timedelta(seconds=2 ** min(row.tries, 10)) / 2)
+    if row.kind is not OutboxKind.FLOW and row.tries >= GIVE_UP_AFTER:
+        _bury(session, row, now)
+
+
+def _bury(session: Session, row: Outbox, now: datetime) -> None:
+    """A dead letter stays on record, and an administrator is told; not of a dead notice."""
+    row.given_up_at, row.outcome = now, "dead letter"
+    if row.kind is OutboxKind.NOTICE:
+        return
+    text = f"{row.work} could not be delivered to {row.sent_to} in {row.tries} tries"
+    notice(
+        session,
+        key=f"dead-letter:{row.id}:{row.tries}",
+        now=now,
+        to=["admin"],
+        text=f"{text}: {row.last_error}",
+        proposal=row.proposal,
+        run=row.run,
+    )
+
+
+def deliver_again(session: Session, outbox_id: int, now: datetime) -> None:
+    """Take up a dead letter once more, with its own event id.
+
+    Raises:
+        Missing: No such row.
+        Refused: It is no dead letter.
+    """
+    row = _row(session, outbox_id)
+    if row.given_up_at is None:
+        raise Refused(f"outbox row {outbox_id} is no dead letter")
+    row.given_up_at, row.outcome, row.due_at, row.tries = None, "", now, 0
 
 
 def fan_out(session: Session, outbox_id: int, subscribers: Sequence[str], now: datetime) -> None:
     """Turn an event into one delivery per subscriber, once."""
     row = _row(session, outbox_id)
+    if row.sent_at is not None:
+        return
     for name in subscribers:
         key = f"{row.key}->{name}"
         if session.exec(select(Outbox.id).where(Outbox.key == key)).first() is None:

@@ -30,6 +30,10 @@ class Courier:
         """Close the connections."""
         self._http.close()
 
+    def names(self) -> list[str]:
+        """Names of all subscribers."""
+        return list(self._subscribers)
+
     def wanted_by(self, topic: str) -> list[str]:
         """Names of the subscribers that want a topic."""
         return [name for name, s in self._subscribers.items() if not s.topics or topic in s.topics]

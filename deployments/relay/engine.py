@@ -60,7 +60,8 @@ class Engine:
             The id of the flow run, new or known.
 
         Raises:
-            Unavailable: No answer, or one that leaves it open; try again with the same key.
+            Unavailable: No answer (`silent` in the context), or one that leaves it open; try
+                again with the same key.
             Denied: The deployment is missing or refuses the parameters.
         """
         answer = self._create(item, self._deployment(item.work))
@@ -68,7 +69,7 @@ class Engine:
             self._deployments.pop(item.work, None)
             answer = self._create(item, self._deployment(item.work))
         if answer.status_code in {_OK, _CREATED}:
-            return str(answer.json()["id"])
+            return _id(answer)
         raise _fault(answer, f"starting {item.work}")
 
     def _create(self, item: Item, deployment: str) -> httpx.Response:
@@ -86,17 +87,26 @@ class Engine:
         if work not in self._deployments:
             answer = self._call("GET", f"deployments/name/{work}/{work}")
             if answer.status_code == _MISSING:
-                raise Unavailable(f"deployment {work}/{work} is not there: run beamkeeper deploy")
+                raise Denied(f"deployment {work}/{work} is not there: run beamkeeper deploy")
             if answer.status_code != _OK:
                 raise _fault(answer, f"looking up {work}")
-            self._deployments[work] = str(answer.json()["id"])
+            self._deployments[work] = _id(answer)
         return self._deployments[work]
 
     def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
             return self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise Unavailable(f"Prefect does not answer: {type(error).__name__}") from error
+            raise Unavailable(
+                f"Prefect does not answer: {type(error).__name__}", silent=True
+            ) from error
+
+
+def _id(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable("what answers at Prefect's address is not Prefect") from error
 
 
 def _fault(answer: httpx.Response, doing: str) -> Unavailable | Denied:

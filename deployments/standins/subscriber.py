@@ -1,8 +1,10 @@
 """A program that wants our events: checks signatures, keeps what it got, can misbehave."""
 
+import asyncio
 import json
 import threading
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -12,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from policies import signing
+from settings.clock import utc_now
 
 
 class SubscriberStandin:
@@ -20,16 +23,25 @@ class SubscriberStandin:
     Args:
         key: Key that must have signed them.
         port: Port, 0 for a free one.
+        clock: The moment that time stamps are compared with.
 
     Attributes:
         events: Bodies in the order of arrival, repetitions included.
         fail_next: Answers still to be refused with 503.
+        delay_seconds: Pause before each answer.
     """
 
-    def __init__(self, key: signing.SigningKey, port: int = 0) -> None:
+    def __init__(
+        self,
+        key: signing.SigningKey,
+        port: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.events: list[dict[str, Any]] = []
         self.fail_next = 0
+        self.delay_seconds = 0.0
         self._key = key
+        self._clock = clock
         app = Starlette(routes=[Route("/events", self._receive, methods=["POST"])])
         config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
         self._server = uvicorn.Server(config)
@@ -38,9 +50,10 @@ class SubscriberStandin:
     async def _receive(self, request: Request) -> JSONResponse:
         body = await request.body()
         window = timedelta(minutes=5)
-        checked = signing.check(request.headers, body, (self._key,), datetime.now(UTC), window)
+        checked = signing.check(request.headers, body, (self._key,), self._clock(), window)
         if isinstance(checked, str):
             return JSONResponse({"message": checked}, 401)
+        await asyncio.sleep(self.delay_seconds)
         if self.fail_next > 0:
             self.fail_next -= 1
             return JSONResponse({"message": "not now"}, 503)
