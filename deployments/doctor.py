@@ -10,6 +10,7 @@ from catalog import schema
 from catalog.engine import Database
 from catalog.queries.journal import inbox_list, oldest_waiting
 from catalog.queries.sweeps import due_obligations, stuck_runs, uninspected_runs
+from deployments.serving.rest import EngineApi
 from policies.errors import BeamkeeperError
 from policies.vocabulary import InboxState
 from settings.model import Settings
@@ -105,13 +106,10 @@ def _gateway(settings: Settings, _now: datetime) -> Iterator[Report]:
 def _engine(settings: Settings, _now: datetime) -> Iterator[Report]:
     site = settings.engine
     yield _ask("flow engine", f"{site.api_url}/ready", "start it: make serve")
-    user, _, password = site.auth_string().get_secret_value().partition(":")
     try:
-        answer = httpx.post(
-            f"{site.api_url}/work_pools/filter", json={}, auth=(user, password), timeout=5
-        )
-        pools = answer.json() if answer.status_code == httpx.codes.OK else []
-    except (httpx.HTTPError, ValueError):
+        with EngineApi(site.api_url, site.auth_string(), patience=3, timeout=5) as api:
+            pools = api.post("work_pools/filter", {})
+    except BeamkeeperError:
         return
     for wanted in site.pools:
         found = next((p for p in pools if p["name"] == wanted.name), None)

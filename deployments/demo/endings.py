@@ -30,8 +30,11 @@ def finish(stage: Stage, here: World) -> None:
         open_run(here, r)
         name, message = here.operator.do("beamtime-finish", proposal=NUMBER, operator=MANAGER)
         stage.demand(name == "Refused" and "r0009" in message, f"refused: {message}")
-        close_run(here, write_run(raw_folder(here), r))
+        written = write_run(raw_folder(here), r)
+        (written.folder / "RAW-R0001-DA01-S00000.h5").write_bytes(b"a file of another run")
+        close_run(here, written)
         until("r0009 registered", lambda: view_of(here, 9).inspected_at)
+        stage.demand(view_of(here, 9).findings, "a stray file in r0009 is a finding, not a crash")
         name, message = here.operator.do("beamtime-finish", proposal=NUMBER, operator=MANAGER)
         stage.demand(state_of(here) is BeamtimeState.FINISHED, message)
 
