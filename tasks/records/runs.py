@@ -6,6 +6,7 @@ from typing import Any
 
 from catalog.commands import assessing, findings, migration, outbox, registration, runs
 from catalog.commands.findings import Found
+from catalog.commands.journal import ask
 from catalog.commands.leases import Held, check
 from catalog.commands.migration_plan import MigrationPlan, Target
 from catalog.commands.registration import RegisteredFile, Registration
@@ -15,7 +16,7 @@ from catalog.queries.journal import closing_claims
 from catalog.queries.runs import files_of, findings_of, run_view
 from catalog.views import RunMove, RunView
 from policies.actor import SYSTEM
-from policies.vocabulary import Assessment
+from policies.vocabulary import Assessment, RunState, Work
 from tasks.records.base import actor, database, now
 
 __all__ = ["Found", "MigrationPlan", "RegisteredFile", "Registration", "Target"]
@@ -122,12 +123,27 @@ def retry_migration(number: int, run_number: int, operator: str, reason: str) ->
 def resolve_findings(number: int, run_number: int, operator: str, reason: str) -> int:
     """Take responsibility for every finding that blocks the migration.
 
+    A run whose copy was asked for meanwhile was refused because of them: it is asked again.
+
     Raises:
         Forbidden: Not the operator's to resolve.
+        Refused: No reason is given.
     """
     with database().write() as session:
-        who = actor(session, operator, number)
-        return findings.resolve_blocking(session, number, run_number, who, now(), reason)
+        moment, who = now(), actor(session, operator, number)
+        count = findings.resolve_blocking(session, number, run_number, who, moment, reason)
+        _, row = run_row(session, number, run_number)
+        if count and row.state is RunState.MIGRATION_REQUESTED:
+            ask(
+                session,
+                Work.RUN_MIGRATE,
+                key=f"{Work.RUN_MIGRATE}:{number}:{run_number}:accepted:{moment:%Y%m%dT%H%M%S%f}",
+                now=moment,
+                parameters={"proposal": number, "run": run_number},
+                proposal=number,
+                run=run_number,
+            )
+        return count
 
 
 def begin_migration(number: int, run_number: int, held: Held) -> MigrationPlan:
