@@ -82,6 +82,8 @@ def test_exactly_the_granted_roles_may(grant):
     for pair in combinations(Role, 2):
         assert allowed(grant.action, set(pair)) is bool(set(pair) & grant.roles)
     assert not allowed(grant.action, set())
+    with pytest.raises(Forbidden, match=f"^{grant.action} may be asked by "):
+        demand(grant.action, set())
 
 
 @pytest.mark.parametrize("action", ["", "proposal", "proposal:sell", "PROPOSAL:SEE", "run:*"])
