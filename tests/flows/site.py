@@ -14,7 +14,8 @@ from sqlmodel import col, select
 
 from catalog.commands import assessing, proposals, registration
 from catalog.commands.registration import RegisteredFile
-from catalog.engine import Database
+from catalog.engine import Database, Session
+from catalog.queries.find import proposal_row
 from catalog.queries.journal import history, verify
 from catalog.queries.proposals import proposal_view
 from catalog.queries.runs import findings_of, run_view
@@ -130,26 +131,21 @@ class Site:
             row = new_proposal(session, number, instrument, **options)
             cycle = f"{number % 1_000_000:06d}"
             row.def_proposal_path = f"/gpfs/exfel/exp/{instrument}/{cycle}/p{number:06d}/raw"
-            for place, (uid, role) in enumerate({"alice": 1, "bob": 2, "boss": 2}.items()):
-                user = session.exec(select(User).where(User.uid == uid)).first()
-                if user is None:
-                    user = User(
-                        uid=uid,
-                        name=uid,
-                        email=f"{uid}@example.org",
-                        roles=["admin"] if uid == "boss" else [],
-                        flg_upex_acceptances=True,
-                        flg_ldap_account_valid=True,
-                    )
-                    session.add(user)
-                    session.flush()
-                if uid != "boss":
-                    session.add(
-                        TeamMember(
-                            proposal_id=row.id or 0, user_id=user.id or 0, data_access_role=role
-                        )
-                    )
-                assert place < 3
+            _person(session, "boss", roles=["admin"])
+            for uid, role in {"alice": 1, "bob": 2}.items():
+                user = _person(session, uid)
+                session.add(TeamMember(proposal_id=row.id, user_id=user, data_access_role=role))
+
+    def replace_team(self, team: dict[str, tuple[int, bool]], number: int = NUMBER) -> None:
+        """Another team, as the portal would set it: account → data access role, policy accepted."""
+        with self.database.write() as session:
+            row = proposal_row(session, number)
+            session.connection().execute(
+                sa.delete(TeamMember).where(col(TeamMember.proposal_id) == row.id)
+            )
+            for uid, (role, accepted) in team.items():
+                user = _person(session, uid, flg_upex_acceptances=accepted)
+                session.add(TeamMember(proposal_id=row.id, user_id=user, data_access_role=role))
 
     def make_ready(self, number: int = NUMBER) -> None:
         """Folders and rights as `proposal-prepare` leaves them, without the engine."""
@@ -258,6 +254,20 @@ class Site:
         top = {OFFLINE: "/gpfs/exfel/d/raw", DCACHE: "/pnfs/desy.de/exfel/archive/XFEL/raw"}
         folder = f"{view.instrument}/{view.cycle}/p{number:06d}/{layout.run_folder(run)}"
         return self.at(repository, f"{top[repository]}/{folder}")
+
+
+def _person(session: Session, uid: str, **values: Any) -> int:
+    """Somebody with an account; known or made. Answers the row id."""
+    user = session.exec(select(User).where(User.uid == uid)).first()
+    if user is None:
+        user = User(uid=uid, name=uid.title(), email=f"{uid}@example.org")
+        user.flg_upex_acceptances = user.flg_ldap_account_valid = True
+    for name, value in values.items():
+        setattr(user, name, value)
+    session.add(user)
+    session.flush()
+    assert user.id is not None
+    return user.id
 
 
 def contents(folder: Path) -> dict[str, bytes]:
