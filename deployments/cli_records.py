@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.commands import assessing, inbox, portal, proposals, runs
+from catalog.commands import assessing, inbox, outbox, portal, proposals, runs
 from catalog.commands.portal_inbox import SENDER
 from catalog.engine import Session
 from catalog.queries import journal as ledger
@@ -23,6 +23,7 @@ from deployments.cli_common import (
     show,
     told,
 )
+from policies import permissions
 from policies.actor import Actor
 from policies.errors import Invalid, Missing
 from policies.vocabulary import Assessment, BeamtimeEvent, InboxState
@@ -110,6 +111,16 @@ def outbox_list(waiting: bool = False, limit: int = 50, as_json: JsonFlag = Fals
         rows = ledger.outbox_list(session, waiting=waiting, limit=limit)
     columns = ["id", "asked_at", "kind", "work", "proposal", "run", "attempt", "tries"]
     show(rows, [*columns, "outcome", "last_error"], as_json=as_json, title="Outbox")
+
+
+@outbox_app.command("deliver-again")
+@told
+def deliver_again(row: int, operator: OperatorOption = "", as_json: JsonFlag = False) -> None:
+    """Take up a delivery that was given up, with its own event id."""
+    with database().write() as session:
+        permissions.demand("work:restart", _who(session, operator, None).roles)
+        outbox.deliver_again(session, row, utc_now())
+    say({"id": row}, as_json=as_json, text=f"row {row} is due again")
 
 
 @journal_app.command("verify")

@@ -112,7 +112,7 @@ INSIDE_CYCLE = Guard[BeamtimeFacts](
 )
 HAS_PI = Guard[BeamtimeFacts](
     "team has a PI",
-    lambda f: "the team has no principal investigator with a valid account",
+    lambda f: "the team is empty or has no principal investigator",
     lambda f: f.has_pi and f.team_size > 0,
 )
 OFFLINE_GREEN = Guard[BeamtimeFacts](

@@ -2,7 +2,8 @@
 
 Read from the YAML file that `BEAMKEEPER_CONFIG` names (`beamkeeper.yaml` by default), then
 from environment variables (`BEAMKEEPER_DATABASE_URL`, `BEAMKEEPER_GATEWAY__PORT`, …), which
-win. Secrets may stand in files below `secrets_dir` instead. A misspelt name is an error.
+win. Secrets belong into the environment or into this file with mode 0600. A misspelt name is an
+error.
 """
 
 import os

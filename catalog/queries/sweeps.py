@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, and_, col, exists, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from catalog.tables.files import Replica, RunDataGroup
+from catalog.tables.files import Finding, Replica, RunDataGroup
 from catalog.tables.journal import Lease, Obligation, Outbox
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
@@ -67,7 +68,7 @@ def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]
     rows = session.exec(
         select(Run, Proposal.number)
         .join(Proposal, col(Proposal.id) == Run.proposal_id)
-        .where(overdue)
+        .where(overdue, ~exists(_blocking()))
         .order_by(col(Run.state_since))
         .limit(limit)
     )
@@ -77,6 +78,15 @@ def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]
         if not _busy(session, number, run.run_number, now)
     ]
     return found + _incomplete(session, now, limit)
+
+
+def _blocking() -> SelectOfScalar[int | None]:
+    """Open findings that forbid a run's migration: a person must act, asking again is vain."""
+    return (
+        select(Finding.id)
+        .where(col(Finding.run_id) == Run.id, col(Finding.blocks_migration))
+        .where(col(Finding.resolved_at).is_(None))
+    )
 
 
 def _incomplete(session: Session, now: datetime, limit: int) -> list[Stuck]:

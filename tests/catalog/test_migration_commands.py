@@ -145,6 +145,19 @@ def test_blocking_findings_stop_the_copy_until_somebody_takes_responsibility(req
         assert findings.sync(session, NUMBER, 1, found, ["identity"], T0) == (0, 0)
 
 
+def test_a_run_that_waits_for_a_person_is_not_asked_for_again_and_again(requested):
+    found = [Found("identity", Severity.ERROR, True, "a.h5", "another run's file")]
+    with requested.write() as session:
+        for row in session.exec(select(Outbox)):
+            row.concluded_at = T0
+        later = T0 + timedelta(minutes=16)
+        assert [s.run for s in stuck_runs(session, later)] == [1]
+        findings.sync(session, NUMBER, 1, found, ["identity"], T0)
+        assert stuck_runs(session, later) == []
+        findings.resolve_blocking(session, NUMBER, 1, MANAGER, later, "renamed by hand")
+        assert [s.run for s in stuck_runs(session, later)] == [1]
+
+
 def test_a_finding_that_is_gone_is_resolved_and_comes_back(requested):
     found = [Found("sizes", Severity.WARNING, False, "a.h5", "too short")]
     with requested.write() as session:
