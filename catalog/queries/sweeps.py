@@ -80,7 +80,7 @@ def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]
     return found + _incomplete(session, now, limit)
 
 
-def _blocking() -> SelectOfScalar[int | None]:
+def _blocking() -> "SelectOfScalar[int] | SelectOfScalar[None]":
     """Open findings that forbid a run's migration: a person must act, asking again is vain."""
     return (
         select(Finding.id)
