@@ -12,7 +12,7 @@ from tasks.copying.attempt import Attempt
 from tasks.copying.blocks import BLOCK
 from tasks.copying.crew import Crew
 from tasks.copying.faults import room, translated
-from tasks.copying.folders import Folder, folders_of, make_folder
+from tasks.copying.folders import Folder, folders_of, make_root
 from tasks.copying.meter import Meter
 from tasks.copying.model import (
     AfterWrite,
@@ -186,8 +186,8 @@ def _destination(path: Path, options: CopyOptions) -> Folder:
                 where="destination",
                 file=str(path),
             )
-        for folder in reversed(missing):
-            make_folder(folder, options.folder_mode)
+        for folder in (*reversed(missing), path):
+            make_root(folder, options.folder_mode)
         return Folder(path)
 
 

@@ -5,6 +5,7 @@ below it every part of a path is opened by itself, relative to its parent's desc
 a link put there between a check and a use leads nowhere.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -129,29 +130,33 @@ class Folder:
                 yield path
 
 
-def make_folder(name: str | Path, mode: int, parent: int | None = None) -> None:
+def make_folder(name: str, mode: int, parent: int) -> None:
     """Make one folder that may exist already, durable in its parent.
 
     Args:
-        name: Its name in `parent`, or its path.
+        name: Its name.
         mode: Mode of a new folder.
-        parent: Descriptor of the folder it is made in; None when `name` is a path.
+        parent: Descriptor of the folder it is made in.
 
     Raises:
-        OSError: Its parent is missing, or there is no room or no right.
+        OSError: No room or no right.
     """
-    try:
+    with contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
-    except FileExistsError:
-        return
-    if parent is not None:
-        os.fsync(parent)
-        return
-    above = os.open(Path(name).parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(above)
-    finally:
-        os.close(above)
+    # Also one that exists: whoever made it may have died before this line.
+    os.fsync(parent)
+
+
+def make_root(path: Path, mode: int) -> None:
+    """Make a folder by its path, durable in its parent as far as that may be opened.
+
+    Raises:
+        OSError: The parent is missing, or there is no room or no right.
+    """
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode)
+    with contextlib.suppress(PermissionError), Folder(path.parent) as above:
+        os.fsync(above.fd)
 
 
 def folders_of(relative_paths: Iterable[str]) -> set[str]:

@@ -43,7 +43,8 @@ class Publisher:
             Unavailable: The file system failed; what was renamed stays and is equal.
         """
         results = [self._one(item) for item in staged]
-        for path in sorted({item.part.rpartition("/")[0] for item in staged if item.part}):
+        # Also for what was there: an attempt that died may have renamed and not synced.
+        for path in sorted({item.entry.relative_path.rpartition("/")[0] for item in staged}):
             with (
                 translated("destination", path, self._destination.fd),
                 self._destination.parent(f"{path}/." if path else ".") as (folder, _),
