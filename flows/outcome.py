@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -68,10 +69,15 @@ def conduct(
         log.warning(error.message)
         return Completed(name="Overtaken", message=error.message, data={})
     except Conflict as error:
-        result = Result(error.message, "AlreadyRunning", ("outcome:already-running",))
+        # Not concluded: whoever is at work may have looked before the reason for asking came
+        # up, so the sweep asks once more when they are done.
+        log.info(error.message)
+        _tag(proposal, run, ("outcome:already-running",))
+        return Completed(name="AlreadyRunning", message=error.message, data={"ok": True})
     log.info(result.message)
-    _tag(proposal, run, result.tags)
+    # The catalog first: the engine may be down by now, and the work is done all the same.
     _conclude(f"{result.name}: {result.message}")
+    _tag(proposal, run, result.tags)
     return Completed(name=result.name, message=result.message, data=result.data or {"ok": True})
 
 
@@ -91,8 +97,11 @@ def _tag(proposal: int | None, run: int | None, more: tuple[str, ...]) -> None:
     wanted |= {f"proposal:{proposal}"} if proposal is not None else set()
     wanted |= {f"run:{run:04d}"} if run is not None else set()
     if wanted != set(flow_run.get_tags() or []):
-        with get_client(sync_client=True) as client:
-            client.update_flow_run(UUID(str(run_id)), tags=sorted(wanted))
+        try:
+            with get_client(sync_client=True) as client:
+                client.update_flow_run(UUID(str(run_id)), tags=sorted(wanted))
+        except httpx.HTTPError as error:
+            get_run_logger().warning("not tagged: %s", type(error).__name__)
 
 
 def _conclude(outcome: str) -> None:

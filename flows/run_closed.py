@@ -20,6 +20,7 @@ from flows.outcome import Result, conduct
 from policies import layout
 from policies.audit import audit, checks_made
 from policies.audit_facts import RunFacts
+from policies.audit_table import CHECKS, Need
 from policies.errors import Mismatch
 from policies.vocabulary import Work
 from tasks.copying import FileDigest, digest_files
@@ -55,7 +56,7 @@ def run_closed(proposal: ProposalNumber, run: RunNumber) -> State[Any]:
                 run,
                 [registered(f, digests[f.filename]) for f in facts.files if f.filename in digests],
                 rows_of(findings),
-                checks_made(facts, claims, record),
+                _settled_by_looking(checks_made(facts, claims, record)),
                 unit.held,
             )
         except Mismatch as error:
@@ -80,3 +81,13 @@ def _with_digests(
     digests = digest_files(folder, names, on_progress=ring, should_continue=unit.check)
     pairs = {name: (d.adler32, d.xxh3_128) for name, d in digests.items()}
     return facts.with_digests(pairs), digests
+
+
+def _settled_by_looking(checks: list[str]) -> list[str]:
+    """Checks whose findings go by themselves when they are no longer found.
+
+    Not those that compare with what was registered before: the record follows what was
+    read, so the next look would agree with the rot. A person says what became of them.
+    """
+    lasting = {check.name for check in CHECKS if Need.REGISTERED in check.needs}
+    return [name for name in checks if name not in lasting]

@@ -188,20 +188,17 @@ class Site:
         Args:
             run: Run number.
             number: Proposal number.
-            claims: Checksum claimed for every file, instead of the true one.
+            claims: Checksum claimed for every file, instead of the true one; empty for none.
         """
         written = self.runs[run]
         recipe = written.recipe
         assert recipe.end_at is not None
-        files = [
-            {
-                "filename": f.filename,
-                "relative_path": f"{layout.run_folder(run)}/",
-                "size": f.size_bytes,
-                "checksum": claims.get("checksum", f.checksum),
-            }
-            for f in written.files
-        ]
+        files: list[dict[str, Any]] = []
+        for f in written.files:
+            claim = {"filename": f.filename, "relative_path": f"{layout.run_folder(run)}/"}
+            checksum = claims.get("checksum", f.checksum)
+            said = {"checksum": checksum} if checksum else {}
+            files.append({**claim, "size": f.size_bytes, **said})
         body = {
             "proposal": number,
             "run": run,
