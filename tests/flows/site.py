@@ -32,7 +32,7 @@ from policies.vocabulary import Assessment, BeamtimeState, RunState
 from settings.clock import utc_now
 from tasks.copying import digest_files
 from tasks.records import beamtimes
-from tests.catalog.story import FORWARD, new_proposal, post
+from tests.catalog.story import ADMIN, FORWARD, new_proposal, post
 
 ONLINE = "XFEL_GPFS_ONLINE_SASE_1"
 OFFLINE = "XFEL_GPFS_OFFLINE_RAW_CC"
@@ -216,17 +216,27 @@ class Site:
         self.close(run, number)
         return written
 
-    def request(self, run: int, number: int = NUMBER, **more: Any) -> WrittenRun:
-        """A run that is registered and assessed Good by commands: its copy is asked for."""
-        written = self.record(run, number, **more)
+    def register(self, run: int, number: int = NUMBER) -> None:
+        """Put a run's files on record by the command, without the flow's checks."""
+        written = self.runs[run]
         digests = digest_files(written.folder, [f.filename for f in written.files])
         files = [
             RegisteredFile(name, d.size_bytes, d.xxh3_128, d.adler32) for name, d in digests.items()
         ]
         with self.database.write() as session:
             registration.register_files(session, number, run, files, utc_now())
+
+    def request(self, run: int, number: int = NUMBER, **more: Any) -> WrittenRun:
+        """A run that is registered and assessed Good by commands: its copy is asked for."""
+        written = self.record(run, number, **more)
+        self.register(run, number)
+        with self.database.write() as session:
             assessing.assess_run(session, number, run, Assessment.GOOD, SYSTEM, utc_now())
         return written
+
+    def fill_shifts(self, shifts: int, number: int = NUMBER) -> None:
+        with self.database.write() as session:
+            proposals.fill_shifts(session, number, shifts, ADMIN, utc_now())
 
     def safe(self, run: int, number: int = NUMBER) -> bool:
         """Whether a run is migrated, by everything that can be looked at."""
