@@ -1,0 +1,1 @@
+"""Copies with proof, on real file systems."""
