@@ -105,6 +105,16 @@ class Child:
     def pause(self) -> None:
         """Freeze it: connections are accepted by the kernel, but nobody answers."""
         self._signal(signal.SIGSTOP)
+        while self.running() and not self._stopped():
+            time.sleep(_POLL_S)
+
+    def _stopped(self) -> bool:
+        """Whether the kernel has frozen it by now: a thread may run on for a moment."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return True
+        return stat.rpartition(")")[2].split()[0] in {"T", "t"}
 
     def resume(self) -> None:
         """End a pause."""

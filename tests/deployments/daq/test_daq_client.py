@@ -138,9 +138,10 @@ def aside(client):
 
 def test_refused_messages_are_put_aside_with_the_answer_and_do_not_block(site, make):
     client = make(site.url)
+    assert client.send(OPENED, opened(29), "used-29").accepted
     client.spool(OPENED, {"proposal": 2012, "run": "x"}, "bad-422")
     client.spool(CLOSED, closed(30), "held-30")
-    client.spool(OPENED, opened(30), "daq-o1")  # used before with another body
+    client.spool(OPENED, opened(30), "used-29")  # used before with another body
     client.spool(OPENED, {**opened(31), "description": "x" * 300_000}, "bad-413")
     client.spool(OPENED, opened(31), "good-31")
     receipts = client.flush()
