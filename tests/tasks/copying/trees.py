@@ -1,5 +1,7 @@
 """Folders of real files, their manifests by other means than the engine's, and what is left."""
 
+import array
+import fcntl
 import json
 import os
 import random
@@ -51,6 +53,28 @@ def flip(path, offset=-1):
         file.write(bytes([byte[0] ^ 0x10]))
         os.fsync(file.fileno())
     os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+
+
+def place_of(path):
+    """Where a file's first byte is on its medium, in bytes."""
+    number = array.array("i", [0])
+    with path.open("rb") as file:
+        fcntl.ioctl(file.fileno(), 1, number)  # FIBMAP
+        return number[0] * os.fstatvfs(file.fileno()).f_bsize
+
+
+def rot_behind(image, part, offset):
+    """Flip a bit of the medium behind the kernel's back; memory still has the good bytes."""
+    good = part.read_bytes()
+    at = place_of(part)
+    os.sync()
+    with image.open("r+b", buffering=0) as medium:
+        medium.seek(at + offset)
+        byte = medium.read(1)
+        medium.seek(at + offset)
+        medium.write(bytes([byte[0] ^ 1]))
+    assert byte[0] == good[offset], "the extent is where the kernel said"
+    assert part.read_bytes() == good, "memory still says all is well"
 
 
 def state_of(folder):

@@ -13,7 +13,7 @@ from pathlib import Path
 from policies.errors import BeamkeeperError
 from policies.manifest import ManifestEntry
 from tasks.copying import CopyOptions, FileDigest, ReadBack, blocks, copy_run, folders, libc, stage
-from tests.tasks.copying.trees import flip
+from tests.tasks.copying.trees import flip, rot_behind
 
 
 def real(_):
@@ -109,6 +109,8 @@ def main():
     def damage(_, part):
         if argument == "flip":
             flip(part, 70_000)
+        if argument.startswith("rot:"):
+            rot_behind(Path(argument[4:]), part, 70_000)
 
     print("ready", flush=True)
     try:
