@@ -90,20 +90,25 @@ class Discrepancy:
     @property
     def sentence(self) -> str:
         """The difference for people."""
-        text = f"{self.relative_path} ({self.where}): {self.kind}"
+        text = f"{_shown(self.relative_path)} ({self.where}): {self.kind}"
         if self.expected or self.found:
             text += f", expected {self.expected or 'nothing'}, found {self.found or 'nothing'}"
         return text
 
     def as_record(self) -> dict[str, str]:
-        """The same as JSON values."""
+        """The same as JSON values; a name that is no printable text is escaped."""
         return {
-            "relative_path": self.relative_path,
+            "relative_path": _shown(self.relative_path),
             "kind": str(self.kind),
             "where": self.where,
             "expected": self.expected,
             "found": self.found,
         }
+
+
+def _shown(path: str) -> str:
+    """A path that can be printed and stored; an extra file's name may be any bytes."""
+    return path if path.isprintable() else ascii(path)[1:-1]
 
 
 @dataclass(frozen=True, slots=True)
