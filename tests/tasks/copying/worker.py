@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from policies.errors import BeamkeeperError
@@ -74,24 +75,28 @@ def nobody(_):
     os.setresuid(65534, 65534, 65534)
 
 
+CALLS = ("mkdir", "open", "preadv", "pwritev", "utime", "fsync", "rename_new", "syncfs", "unlink")
+count = {"calls": 0}
+
+
 def dies(argument):
-    """Killed before the n-th call of one of the steps that change the destination."""
-    name, number = argument.split(":")
-    left = [int(number)]
+    """Killed before the n-th call of one of the steps that change a copy, or of any."""
+    names, number = argument.split(":")
+    guard = threading.Lock()
 
     def dying(call):
         def step(*args, **kwargs):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+            with guard:
+                count["calls"] += 1
+                if count["calls"] == int(number):
+                    os.kill(os.getpid(), signal.SIGKILL)
             return call(*args, **kwargs)
 
         return step
 
-    if hasattr(libc, name):
-        setattr(libc, name, dying(getattr(libc, name)))
-    else:
-        setattr(os, name, dying(getattr(os, name)))
+    for name in CALLS if names == "any" else [names]:
+        where = libc if hasattr(libc, name) else os
+        setattr(where, name, dying(getattr(where, name)))
 
 
 MODES = {
@@ -124,7 +129,7 @@ def main():
     except BeamkeeperError as error:
         print(json.dumps({"error": error.code, "message": error.message, **error.context}))
     else:
-        print(json.dumps(proof.as_record()))
+        print(json.dumps(proof.as_record() | count))
 
 
 if __name__ == "__main__":
