@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, or_, select
 
 from catalog.commands.journal import ask, notice
-from catalog.tables.journal import Lease, Outbox
+from catalog.tables.journal import Outbox
 from policies.errors import Missing, Refused
 from policies.vocabulary import OutboxKind, Work
 
@@ -54,7 +54,8 @@ class Item:
     sent_to: str
 
 
-def _item(row: Outbox) -> Item:
+def item_of(row: Outbox) -> Item:
+    """A row as whoever hands it over sees it."""
     return Item(
         row.id or 0,
         row.key,
@@ -97,7 +98,7 @@ def due(
         query = query.where(col(Outbox.sent_to).not_in(but_not_to))
     if OutboxKind.DELIVERY in kinds:
         query = query.where(or_(Outbox.kind != OutboxKind.DELIVERY, ~_waits_for_another(now)))
-    return [_item(row) for row in session.exec(query.order_by(col(Outbox.id)).limit(limit))]
+    return [item_of(row) for row in session.exec(query.order_by(col(Outbox.id)).limit(limit))]
 
 
 def _open(row: Any) -> tuple[ColumnElement[bool], ...]:  # noqa: ANN401 - the table or an alias
@@ -238,26 +239,9 @@ def conclude(session: Session, outbox_id: int, outcome: str, now: datetime) -> N
         session.flush()
 
 
-def unconcluded(session: Session, now: datetime, older_than: timedelta) -> list[Item]:
-    """Flow rows that were handed over and never came to an end, without a live lease."""
-    rows = session.exec(
-        select(Outbox)
-        .where(Outbox.kind == OutboxKind.FLOW, col(Outbox.concluded_at).is_(None))
-        .where(col(Outbox.sent_at).is_not(None), col(Outbox.sent_at) < now - older_than)
-        .order_by(col(Outbox.id))
-        .limit(500)
-    ).all()
-    return [_item(row) for row in rows if not _alive(session, row, now)]
-
-
 def lease_key(work: str, proposal: int | None, run: int | None) -> str:
     """Name of the lease on a unit of work."""
     return ":".join(str(part) for part in (work, proposal, run) if part is not None)
-
-
-def _alive(session: Session, row: Outbox, now: datetime) -> bool:
-    lease = session.get(Lease, lease_key(row.work, row.proposal, row.run))
-    return lease is not None and lease.released_at is None and lease.expires_at > now
 
 
 def ask_again(session: Session, outbox_id: int, why: str, now: datetime) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from catalog.commands import inbox, outbox, sweeping
+from catalog.queries.lost import unconcluded
 from catalog.queries.sweeps import Due, Stuck, due_obligations, stuck_runs, uninspected_runs
 from policies.errors import BeamkeeperError
 from settings.model import load
@@ -40,7 +41,7 @@ def sweep_inbox() -> dict[str, int]:
 def sweep_lost() -> list[Swept]:
     """Ask again for flows that never came to an end."""
     with database().read() as session:
-        items = outbox.unconcluded(session, now(), _lost_after())
+        items = unconcluded(session, now(), _lost_after())
     return [_isolated(f"{item.work} {item.key}", _again(item.id)) for item in items]
 
 

@@ -9,6 +9,7 @@ from catalog.commands import assessing, findings, migration, outbox, registratio
 from catalog.commands.findings import Found
 from catalog.commands.sweeping import Automatic, fulfil
 from catalog.queries.journal import history
+from catalog.queries.lost import unconcluded
 from catalog.queries.runs import run_view
 from catalog.queries.sweeps import due_obligations, stuck_runs, uninspected_runs
 from catalog.tables import Outbox, Replica
@@ -237,14 +238,38 @@ def test_outbox_hands_over_once_and_asks_again_for_what_was_lost(requested):
         soon = T0 + timedelta(seconds=2)
         assert item.id in {i.id for i in outbox.due(session, soon, [OutboxKind.FLOW])}
         outbox.sent(session, item.id, "flow-run-1", soon)
-        assert outbox.unconcluded(session, soon, timedelta(minutes=2)) == []
+        assert unconcluded(session, soon, timedelta(minutes=2)) == []
         lost = soon + timedelta(minutes=3)
-        assert item.id in {i.id for i in outbox.unconcluded(session, lost, timedelta(minutes=2))}
+        assert item.id in {i.id for i in unconcluded(session, lost, timedelta(minutes=2))}
         key = outbox.ask_again(session, item.id, "worker died", lost)
         assert key == f"{item.key}#2"
         outbox.conclude(session, item.id, "late", lost)
         row = session.get(Outbox, item.id)
         assert row.outcome == "lost: worker died"
+
+
+def test_what_waits_its_turn_in_a_burst_is_not_lost(facility_database):
+    minutes = timedelta(minutes=2)
+    with facility_database.write() as session:
+        bring_to(session, BeamtimeState.ACTIVE)
+        for run in (1, 2, 3, 4):
+            record_run(session, run)
+        items = [i for i in outbox.due(session, T0, [OutboxKind.FLOW]) if i.work == "run-closed"]
+        for second, item in enumerate(items):
+            outbox.sent(session, item.id, "flow-run", T0 + timedelta(seconds=second))
+
+        def lost(at):
+            return [i.run for i in unconcluded(session, at, minutes)]
+
+        later = T0 + timedelta(minutes=5)
+        assert lost(later) == [1, 2, 3, 4]  # nothing has ended: the queue does not move
+        outbox.conclude(session, items[0].id, "Completed", later)
+        assert lost(later) == []  # the queue moves: the others wait their turn
+        outbox.conclude(session, items[2].id, "Completed", later)
+        assert lost(later) == [2]  # a later one overtook it
+        assert lost(later + timedelta(minutes=3)) == [2, 4]  # it moves no more
+        outbox.ask_again(session, items[1].id, "worker died", later + timedelta(minutes=3))
+        assert lost(later + timedelta(minutes=3)) == [4]  # giving one up is no sign of life
 
 
 def test_events_fan_out_to_each_subscriber_once(requested):

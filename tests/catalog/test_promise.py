@@ -21,6 +21,7 @@ from catalog.commands.sweeping import Automatic, fulfil
 from catalog.engine import Database
 from catalog.queries import journal
 from catalog.queries.facts import copies, raw_group
+from catalog.queries.lost import unconcluded
 from catalog.queries.sweeps import due_obligations
 from catalog.reference import load_facility
 from catalog.tables import Outbox, Proposal, Run
@@ -201,7 +202,7 @@ class Promise(RuleBasedStateMachine):
         with self.trying() as session:
             for item in outbox.due(session, self.now, [OutboxKind.FLOW]):
                 outbox.sent(session, item.id, "flow-run", self.now)
-            for item in outbox.unconcluded(session, self.now, timedelta(minutes=2)):
+            for item in unconcluded(session, self.now, timedelta(minutes=2)):
                 outbox.ask_again(session, item.id, "lost", self.now)
 
     @rule(event=st.sampled_from(list(BeamtimeEvent)))
