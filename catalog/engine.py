@@ -45,6 +45,9 @@ class Database:
             options = {"connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False}}
         else:
             options |= {"pool_size": pool_size, "max_overflow": pool_size}
+        if "psycopg2" in url.partition("://")[0]:
+            # Many changed rows of one table go in one round trip, as new ones do.
+            options["executemany_mode"] = "values_plus_batch"
         self.engine = sa.create_engine(url, **options)
         self._writer = self.engine.execution_options(beamkeeper_writes=True)
         _listen(self.engine)

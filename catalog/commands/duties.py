@@ -1,9 +1,11 @@
 """Obligations with due dates: what has to happen later is a row now."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, tuple_
 
+from catalog.memory import memory
 from catalog.tables.journal import Obligation
 from catalog.tables.proposals import Proposal
 from policies.beamtime import BeamtimeFacts
@@ -68,14 +70,30 @@ def owe(
     now: datetime,
     proposal: int | None = None,
     run: int | None = None,
+    fresh: bool = False,
 ) -> Obligation:
-    """Write an obligation; the same key is owed once."""
-    row = session.exec(select(Obligation).where(Obligation.key == key)).first()
-    if row is None:
-        row = Obligation(
-            key=key, duty=duty, proposal=proposal, run=run, due_at=due_at, created_at=now
-        )
-        session.add(row)
+    """Write an obligation; the same key is owed once.
+
+    Args:
+        session: A writing session.
+        duty: What is owed.
+        key: Unique name.
+        due_at: When it is due, aware.
+        now: When it was promised, aware.
+        proposal: Proposal number.
+        run: Run number.
+        fresh: The caller knows that nothing is owed yet: nobody looks.
+    """
+    if not fresh:
+        known = session.exec(select(Obligation).where(Obligation.key == key)).first()
+        if known is not None:
+            return known
+    row = Obligation(key=key, duty=duty, proposal=proposal, run=run, due_at=due_at, created_at=now)
+    session.add(row)
+    if fresh:
+        memory(session, "duties")[duty, proposal, run] = [row]
+    else:
+        memory(session, "duties").pop((duty, proposal, run), None)
         session.flush()
     return row
 
@@ -89,14 +107,38 @@ def settle_for_run(
     session: Session, duty: Duty, proposal: int, run: int, now: datetime, outcome: str
 ) -> None:
     """Settle every open obligation of one kind on a run."""
-    rows = session.exec(
-        select(Obligation).where(
-            Obligation.duty == duty,
-            Obligation.proposal == proposal,
-            Obligation.run == run,
-            col(Obligation.settled_at).is_(None),
-        )
+    known = memory(session, "duties").get((duty, proposal, run))
+    rows = (
+        known
+        if known is not None
+        else session.exec(
+            select(Obligation).where(
+                Obligation.duty == duty,
+                Obligation.proposal == proposal,
+                Obligation.run == run,
+                col(Obligation.settled_at).is_(None),
+            )
+        ).all()
     )
     for row in rows:
-        settle(row, now, outcome)
-    session.flush()
+        if row.settled_at is None:
+            settle(row, now, outcome)
+
+
+def look_ahead(session: Session, duty: Duty, runs: Sequence[tuple[int, int]]) -> None:
+    """Read the open obligations of one kind on many runs at once.
+
+    Args:
+        session: A writing session.
+        duty: Which kind.
+        runs: Pairs of proposal and run number.
+    """
+    known = memory(session, "duties")
+    known |= {(duty, proposal, run): [] for proposal, run in runs}
+    found = session.exec(
+        select(Obligation)
+        .where(Obligation.duty == duty, col(Obligation.settled_at).is_(None))
+        .where(tuple_(col(Obligation.proposal), col(Obligation.run)).in_(runs))
+    )
+    for row in found:
+        known[duty, row.proposal, row.run].append(row)

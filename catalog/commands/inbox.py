@@ -1,7 +1,7 @@
 """Messages that come in: kept first, applied when they can be, never lost."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
+from catalog.commands.guard import Guard, Surprise, guarded, unguarded
+from catalog.commands.inbox_batch import Message, look_ahead
 from catalog.commands.journal import record
 from catalog.commands.runs import close_run, open_run, update_run
+from catalog.memory import memory
 from catalog.queries.facts import instrument_of
 from catalog.queries.find import proposal_row
 from catalog.tables.journal import Inbox
@@ -21,6 +24,8 @@ from policies.errors import Conflict, Invalid, Missing, Refused
 from policies.messages import MessageKind, read
 from policies.vocabulary import InboxState, Subject
 
+__all__ = ["Answer", "Message", "accept", "accept_all", "reinject", "retry_held"]
+
 _COMMANDS = {
     MessageKind.RUN_OPENED: open_run,
     MessageKind.RUN_UPDATED: update_run,
@@ -28,31 +33,6 @@ _COMMANDS = {
 }
 
 _STATUS = {InboxState.APPLIED: 202, InboxState.IGNORED: 202, InboxState.HELD: 202}
-
-
-@dataclass(frozen=True)
-class Message:
-    """A verified message.
-
-    Attributes:
-        sender: Whose key signed it.
-        event_id: The sender's name for it; the same id is the same message.
-        kind: Which webhook it came to.
-        body: Its JSON object; `{"raw": …}` when it was none.
-        body_sha256: Hash of the bytes as they came.
-        sent_at: The sender's time stamp, aware.
-        fault: Why it cannot be read at all; empty when it can.
-        instruments: Instruments this sender speaks for; empty means any.
-    """
-
-    sender: str
-    event_id: str
-    kind: MessageKind
-    body: Mapping[str, Any]
-    body_sha256: str
-    sent_at: datetime | None = None
-    fault: str = ""
-    instruments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,9 +56,35 @@ def accept(session: Session, message: Message, now: datetime) -> Answer:
     Raises:
         Conflict: The event id is known with another body.
     """
-    known = session.exec(
-        select(Inbox).where(Inbox.sender == message.sender, Inbox.event_id == message.event_id)
-    ).first()
+    return _accept(session, message, now, guarded)
+
+
+def accept_all(
+    session: Session, messages: Sequence[Message], clock: Callable[[], datetime]
+) -> list[Answer | Conflict]:
+    """Keep and apply messages that arrived together, with few questions to the database.
+
+    Args:
+        session: A writing session of its own: on any error nothing of it may be committed,
+            and each message is to be accepted alone.
+        messages: In the order of arrival.
+        clock: The moment, aware.
+
+    Raises:
+        Surprise: A message would have needed a guard of its own.
+    """
+    look_ahead(session, messages)
+    answers: list[Answer | Conflict] = []
+    for message in messages:
+        try:
+            answers.append(_accept(session, message, clock(), unguarded))
+        except Conflict as error:
+            answers.append(error)
+    return answers
+
+
+def _accept(session: Session, message: Message, now: datetime, guard: Guard) -> Answer:
+    known = _known(session, message)
     if known is not None:
         if known.body_sha256 != message.body_sha256 or known.kind != message.kind:
             raise Conflict(f"event id {message.event_id} was used before with another body")
@@ -94,20 +100,34 @@ def accept(session: Session, message: Message, now: datetime) -> Answer:
         speaks_for=list(message.instruments),
         state=InboxState.HELD,
     )
-    session.add(row)
-    session.flush()
-    fields = _try(session, row, now, message.fault)
+    fields = _try(session, row, now, message.fault, guard)
     status = _STATUS.get(row.state, 422 if fields else 409)
     body: dict[str, Any] = {"event_id": row.event_id, "state": str(row.state)}
     body |= {"reason": row.reason} if row.reason else {}
     body |= {"fields": fields} if fields else {}
     row.answer = {"status": status, "body": body}
-    session.flush()
-    _release_held(session, row, now)
+    session.add(row)
+    memory(session, "messages")[row.sender, row.event_id] = row
+    held = memory(session, "held").get((row.proposal, row.run))
+    if held is not None and row.state is InboxState.HELD:
+        held.append(row)
+    _release_held(session, row, now, guard)
     return Answer(status, body)
 
 
-def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[str, Any]:
+def _known(session: Session, message: Message) -> Inbox | None:
+    kept, key = memory(session, "messages"), (message.sender, message.event_id)
+    if key in kept:
+        row: Inbox | None = kept[key]
+        return row
+    return session.exec(
+        select(Inbox).where(Inbox.sender == message.sender, Inbox.event_id == message.event_id)
+    ).first()
+
+
+def _try(
+    session: Session, row: Inbox, now: datetime, fault: str = "", guard: Guard = guarded
+) -> dict[str, Any]:
     """Apply a kept message; what happens is written on its row.
 
     Returns:
@@ -118,25 +138,32 @@ def _try(session: Session, row: Inbox, now: datetime, fault: str = "") -> dict[s
             raise Invalid(fault, fields={"body": fault})
         kind = MessageKind(row.kind)
         row.proposal, row.run, facts = read(kind, row.body)
-        with session.begin_nested():
+        with guard(session):
             _speaks_for(session, row.sender, row.proposal, row.speaks_for)
             move = _COMMANDS[kind](session, row.proposal, row.run, facts, daq(row.sender), now)
     except Missing as error:
         _settle(row, InboxState.HELD, f"{error.message}: waits for it", None)
-    except Refused as error:
+    except (Refused, Invalid) as error:
         _settle(row, InboxState.REFUSED, error.message, now)
-    except Invalid as error:
-        _settle(row, InboxState.REFUSED, error.message, now)
-        fields = error.context.get("fields")
-        return dict(fields) if isinstance(fields, dict) else {"body": error.message}
-    except (OperationalError, InterfaceError):
+        return _wrong_fields(error)
+    except (OperationalError, InterfaceError, Surprise):
         raise
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not cost a message
+    except Exception as error:
+        if guard is not guarded:
+            raise
         reason = f"held because of a fault of this program: {type(error).__name__}: {error}"
         _settle(row, InboxState.HELD, reason[:2000], None)
     else:
         _settle_move(row, move, now)
     return {}
+
+
+def _wrong_fields(error: Refused | Invalid) -> dict[str, Any]:
+    """Fields that break a rule; a refusal breaks none."""
+    if isinstance(error, Refused):
+        return {}
+    fields = error.context.get("fields")
+    return dict(fields) if isinstance(fields, dict) else {"body": error.message}
 
 
 def _speaks_for(session: Session, sender: str, number: int, instruments: Sequence[str]) -> None:
@@ -161,20 +188,21 @@ def _settle_move(row: Inbox, move: RunMove, now: datetime) -> None:
     _settle(row, state, said, now)
 
 
-def _release_held(session: Session, opened: Inbox, now: datetime) -> None:
+def _release_held(session: Session, opened: Inbox, now: datetime, guard: Guard = guarded) -> None:
     """Apply what waited for a run that has just been opened, oldest first."""
     if opened.state is not InboxState.APPLIED or opened.kind != MessageKind.RUN_OPENED:
         return
-    rows = session.exec(
-        select(Inbox)
-        .where(Inbox.state == InboxState.HELD)
-        .where(Inbox.proposal == opened.proposal, Inbox.run == opened.run)
-        .order_by(col(Inbox.id))
-    ).all()
+    rows = memory(session, "held").pop((opened.proposal, opened.run), None)
+    if rows is None:
+        rows = session.exec(
+            select(Inbox)
+            .where(Inbox.state == InboxState.HELD)
+            .where(Inbox.proposal == opened.proposal, Inbox.run == opened.run)
+            .order_by(col(Inbox.id))
+        ).all()
     for row in rows:
         row.attempts += 1
-        _try(session, row, now)
-    session.flush()
+        _try(session, row, now, guard=guard)
 
 
 def retry_held(session: Session, now: datetime, limit: int = 500) -> dict[str, int]:

@@ -8,15 +8,13 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from catalog.memory import memory
 from catalog.tables.journal import Change, Outbox
 from policies.actor import Actor
 from policies.vocabulary import OutboxKind, Subject, Topic, Work
 
 GENESIS = "0" * 64
 """What the first row of the chain stands on."""
-
-_TAIL = "beamkeeper_tail"
-"""Where a session remembers the chain's end."""
 
 
 def record(
@@ -76,29 +74,23 @@ def record(
     )
     change.hash = digest(change)
     session.add(change)
-    _remember(session, change)
+    memory(session, "journal")["tail"] = (change.seq, change.hash)
     return change
 
 
 def _tail(session: Session) -> tuple[int, str]:
     """Number and hash of the last row, as this transaction sees it.
 
-    The write lock lets nobody append meanwhile, so the end is read once per savepoint.
+    The write lock lets nobody append meanwhile, so the end is read once.
     """
-    known = session.info.get(_TAIL)
-    where = session.get_nested_transaction() or session.get_transaction()
-    if known is not None and known[0] is where:
-        return int(known[1]), str(known[2])
-    session.flush()
-    last = session.exec(
-        select(Change.seq, Change.hash).order_by(col(Change.seq).desc()).limit(1)
-    ).first()
-    return (last[0], last[1]) if last else (0, GENESIS)
-
-
-def _remember(session: Session, change: Change) -> None:
-    where = session.get_nested_transaction() or session.get_transaction()
-    session.info[_TAIL] = (where, change.seq, change.hash)
+    known = memory(session, "journal")
+    if "tail" not in known:
+        last = session.exec(
+            select(Change.seq, Change.hash).order_by(col(Change.seq).desc()).limit(1)
+        ).first()
+        known["tail"] = (last[0], last[1]) if last else (0, GENESIS)
+    seq, head = known["tail"]
+    return int(seq), str(head)
 
 
 def digest(change: Change) -> str:
@@ -135,6 +127,7 @@ def ask(
     run: int | None = None,
     due_at: datetime | None = None,
     attempt: int = 1,
+    fresh: bool = False,
 ) -> Outbox:
     """Ask for a flow run; the same key asks once.
 
@@ -148,12 +141,12 @@ def ask(
         run: Run number.
         due_at: Not to be started before; None means now.
         attempt: Which asking of the same work this is.
+        fresh: The caller knows that the key is new: nobody looks, and the row gets its id later.
 
     Returns:
         The row, the former one when the key is known.
     """
-    known = session.exec(select(Outbox).where(Outbox.key == key)).first()
-    if known:
+    if not fresh and (known := _known(session, key)):
         return known
     row = Outbox(
         key=key,
@@ -166,8 +159,17 @@ def ask(
         due_at=due_at or now,
         attempt=attempt,
     )
+    return _put(session, row, fresh=fresh)
+
+
+def _known(session: Session, key: str) -> Outbox | None:
+    return session.exec(select(Outbox).where(Outbox.key == key)).first()
+
+
+def _put(session: Session, row: Outbox, *, fresh: bool = False) -> Outbox:
     session.add(row)
-    session.flush()
+    if not fresh:
+        session.flush()
     return row
 
 
@@ -180,6 +182,7 @@ def emit(
     proposal: int,
     run: int,
     data: Mapping[str, Any] | None = None,
+    fresh: bool = False,
 ) -> Outbox:
     """Tell the world: an event for every subscriber of the topic.
 
@@ -191,9 +194,9 @@ def emit(
         proposal: Proposal number.
         run: Run number.
         data: Further keys of the body; consumers ignore what they do not know.
+        fresh: The caller knows that the key is new.
     """
-    known = session.exec(select(Outbox).where(Outbox.key == key)).first()
-    if known:
+    if not fresh and (known := _known(session, key)):
         return known
     body = {
         **dict(data or {}),
@@ -213,9 +216,7 @@ def emit(
         asked_at=now,
         due_at=now,
     )
-    session.add(row)
-    session.flush()
-    return row
+    return _put(session, row, fresh=fresh)
 
 
 def notice(
@@ -239,8 +240,7 @@ def notice(
         proposal: Proposal number.
         run: Run number.
     """
-    known = session.exec(select(Outbox).where(Outbox.key == key)).first()
-    if known:
+    if known := _known(session, key):
         return known
     row = Outbox(
         key=key,
@@ -252,6 +252,4 @@ def notice(
         asked_at=now,
         due_at=now,
     )
-    session.add(row)
-    session.flush()
-    return row
+    return _put(session, row)

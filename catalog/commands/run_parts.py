@@ -1,12 +1,14 @@
 """What a run needs beside its own row: a run type, a sample, a raw data group."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 
 from catalog.commands.journal import record
+from catalog.memory import memory, next_id
 from catalog.queries.facts import RAW, online_store
-from catalog.tables.facility import ExperimentType, SampleType
+from catalog.tables.facility import ExperimentType, Facility, SampleType
 from catalog.tables.files import DataGroup, Replica, RunDataGroup
 from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
@@ -17,10 +19,13 @@ from policies.run import VERSION
 from policies.vocabulary import ReplicaState, Subject
 
 NO_SAMPLE = "No sample"
-"""The sample of a run for which nothing was put in."""
+"""The sample of a run for which nothing was put in, where the facility names none."""
 
 DEFAULT_RUN_TYPE = "Sample"
 """Run type when the DAQ names none."""
+
+OTHER = "OTHER"
+"""Type of a sample of which only the name is known."""
 
 
 def run_type_row(
@@ -31,30 +36,39 @@ def run_type_row(
     A beamtime must never stop on metadata, so an unknown name is no error.
     """
     wanted = (name or DEFAULT_RUN_TYPE).strip() or DEFAULT_RUN_TYPE
-    row = session.exec(
-        select(Experiment).where(Experiment.proposal_id == proposal.id, Experiment.name == wanted)
-    ).first()
-    if row is not None:
-        return row
-    number = 1 + (
-        session.exec(
-            select(func.max(Experiment.experiment_number)).where(
-                Experiment.proposal_id == proposal.id
+    known = memory(session, "run types")
+    if (proposal.id, wanted) not in known:
+        found = session.exec(
+            select(Experiment).where(
+                Experiment.proposal_id == proposal.id, Experiment.name == wanted
             )
-        ).one()
-        or 0
-    )
+        ).first()
+        row = found or _new_run_type(session, proposal, wanted, actor, now)
+        memory(session, "run types")[proposal.id, wanted] = row
+        return row
+    kept: Experiment = known[proposal.id, wanted]
+    return kept
+
+
+def _new_run_type(
+    session: Session, proposal: Proposal, name: str, actor: Actor, now: datetime
+) -> Experiment:
+    numbers = select(func.max(Experiment.experiment_number))
+    last = session.exec(numbers.where(Experiment.proposal_id == proposal.id)).one()
+    number = 1 + (last or 0)
+    known = {row["name"]: row for row in _reference(session).get("run_types", [])}
+    kind = known.get(name) or known.get(DEFAULT_RUN_TYPE) or {}
     row = Experiment(
-        name=wanted,
+        name=name,
         experiment_number=number,
         experiment_folder=layout.experiment_folder(number),
-        experiment_type_id=_first(session, ExperimentType),
+        experiment_type_id=_type_id(session, ExperimentType, kind.get("experiment_type")),
         proposal_id=proposal.id or 0,
     )
     session.add(row)
     session.flush()
     row.doi = f"xfel.mdc.exp.{row.id}"
-    _created(session, proposal, "run-type", row.id or 0, wanted, actor, now)
+    _created(session, proposal, "run-type", row.id or 0, name, actor, now)
     return row
 
 
@@ -62,23 +76,45 @@ def sample_row(
     session: Session, proposal: Proposal, name: str | None, actor: Actor, now: datetime
 ) -> Sample:
     """The proposal's sample of that name, made when it is new."""
-    wanted = (name or NO_SAMPLE).strip() or NO_SAMPLE
+    none = _reference(session).get("sample") or {}
+    wanted = (name or "").strip() or none.get("name") or NO_SAMPLE
+    known = memory(session, "samples")
+    if (proposal.id, wanted) in known:
+        kept: Sample = known[proposal.id, wanted]
+        return kept
     row = session.exec(
         select(Sample).where(Sample.proposal_id == proposal.id, Sample.name == wanted)
     ).first()
-    if row is not None:
-        return row
-    row = Sample(
-        name=wanted, sample_type_id=_first(session, SampleType), proposal_id=proposal.id or 0
-    )
-    session.add(row)
-    session.flush()
-    _created(session, proposal, "sample", row.id or 0, wanted, actor, now)
+    if row is None:
+        kind = none.get("sample_type") if wanted == none.get("name") else OTHER
+        row = Sample(
+            name=wanted,
+            sample_type_id=_type_id(session, SampleType, kind),
+            proposal_id=proposal.id or 0,
+        )
+        session.add(row)
+        session.flush()
+        _created(session, proposal, "sample", row.id or 0, wanted, actor, now)
+    memory(session, "samples")[proposal.id, wanted] = row
     return row
 
 
-def _first(session: Session, table: type[ExperimentType] | type[SampleType]) -> int:
-    found = session.exec(select(table.id).order_by(col(table.id))).first()
+def _reference(session: Session) -> dict[str, Any]:
+    """What the facility says of itself; its own row has id 1."""
+    kept = memory(session, "facility")
+    if "reference" not in kept:
+        own = session.get(Facility, 1)
+        kept["reference"] = dict(own.reference) if own else {}
+    reference: dict[str, Any] = kept["reference"]
+    return reference
+
+
+def _type_id(
+    session: Session, table: type[ExperimentType] | type[SampleType], identifier: str | None
+) -> int:
+    """The type of that identifier, the first one where the facility has none such."""
+    found = session.exec(select(table.id).where(table.identifier == identifier)).first()
+    found = found or session.exec(select(table.id).order_by(col(table.id))).first()
     if found is None:
         raise Misconfigured(f"{table.__tablename__} is empty: load the facility file first")
     return found
@@ -112,11 +148,17 @@ def add_raw_group(
     session: Session, proposal: Proposal, experiment: Experiment, run: Run, now: datetime
 ) -> DataGroup:
     """The run's raw data group, and the online copy that the DAQ is writing."""
-    count = session.exec(
-        select(func.count()).select_from(DataGroup).where(DataGroup.proposal_id == proposal.id)
-    ).one()
+    counts = memory(session, "data groups")
+    if proposal.id not in counts:
+        counts[proposal.id] = session.exec(
+            select(func.count()).select_from(DataGroup).where(DataGroup.proposal_id == proposal.id)
+        ).one()
+    counts[proposal.id] += 1
+    number = next_id(session, DataGroup)
     group = DataGroup(
-        name=layout.data_group_name(experiment.experiment_number, count + 1),
+        id=number,
+        name=layout.data_group_name(experiment.experiment_number, counts[proposal.id]),
+        doi=f"xfel.mdc.dg.{number}",
         data_group_type_id=RAW,
         proposal_id=proposal.id or 0,
         experiment_id=experiment.id,
@@ -125,18 +167,14 @@ def add_raw_group(
         created_at=now,
     )
     session.add(group)
-    session.flush()
-    group.doi = f"xfel.mdc.dg.{group.id}"
-    session.add(RunDataGroup(run_id=run.id or 0, data_group_id=group.id or 0))
-    online = online_store(session, proposal)
+    session.add(RunDataGroup(run_id=run.id or 0, data_group_id=number))
     session.add(
         Replica(
-            data_group_id=group.id or 0,
-            repository_id=online.id or 0,
+            data_group_id=number,
+            repository_id=online_store(session, proposal).id or 0,
             state=ReplicaState.PLANNED,
             state_since=now,
             path=group.prefix_path,
         )
     )
-    session.flush()
     return group

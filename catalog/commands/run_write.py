@@ -38,7 +38,6 @@ def apply(
     if run.state is not row.target:
         run.state_since = by.now
     run.state, run.flg_status, run.updated_at = row.target, WIRE_STATUS[row.target], by.now
-    session.flush()
     seq = write(
         session, proposal, run, row.event, row.source, by, details, override=decision.overridden
     )
@@ -47,6 +46,7 @@ def apply(
             session,
             work,
             key=f"{work}:{proposal.number}:{run.run_number}:{seq}",
+            fresh=True,
             now=by.now,
             parameters={"proposal": proposal.number, "run": run.run_number},
             proposal=proposal.number,

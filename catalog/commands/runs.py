@@ -10,6 +10,7 @@ from catalog.commands import duties
 from catalog.commands.journal import emit
 from catalog.commands.run_parts import add_raw_group, run_type_row, sample_row
 from catalog.commands.run_write import By, apply, write
+from catalog.memory import memory, next_id
 from catalog.queries.facts import facts_for, run_facts
 from catalog.queries.find import find_run, proposal_row, run_row
 from catalog.tables.proposals import Experiment, Proposal, Sample
@@ -71,6 +72,7 @@ def open_run(
     experiment = run_type_row(session, proposal, facts.get("run_type"), actor, now)
     sample = sample_row(session, proposal, facts.get("sample"), actor, now)
     run = Run(
+        id=next_id(session, Run),
         proposal_id=proposal.id or 0,
         run_number=run_number,
         run_folder=layout.run_folder(run_number),
@@ -84,7 +86,7 @@ def open_run(
         updated_at=now,
     )
     session.add(run)
-    session.flush()
+    memory(session, "runs")[proposal.id, run_number] = run
     add_raw_group(session, proposal, experiment, run, now)
     proposal.last_run = max(proposal.last_run, run_number)
     write(
@@ -104,6 +106,7 @@ def open_run(
         now=now,
         proposal=number,
         run=run_number,
+        fresh=True,
     )
     return RunMove(number, run_number, None, RunState.OPEN, changed=True, warnings=warnings)
 
@@ -215,7 +218,15 @@ def close_run(
     details = {"files_claimed": len(claims), "claims": claims}
     apply(session, proposal, run, decision, By(actor, now), details)
     key = f"daq_run_complete:{number}:{run_number}"
-    emit(session, Topic.DAQ_RUN_COMPLETE, key=key, now=now, proposal=number, run=run_number)
+    emit(
+        session,
+        Topic.DAQ_RUN_COMPLETE,
+        key=key,
+        now=now,
+        proposal=number,
+        run=run_number,
+        fresh=source is RunState.OPEN,
+    )
     duties.settle_for_run(session, Duty.STALE_OPEN_RUN, number, run_number, now, "closed")
     if proposal.flg_auto_run_quality == RunQuality.GOOD:
         duties.owe(

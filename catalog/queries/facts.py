@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 
+from catalog.memory import memory
 from catalog.tables.facility import Instrument, InstrumentCycle, Repository
 from catalog.tables.files import DataGroup, DatasetFile, Finding, Replica, RunDataGroup
 from catalog.tables.people import User
@@ -147,9 +148,17 @@ def facts_for(session: Session, run: Run, event: RunEvent) -> RunFacts:
 def online_store(session: Session, proposal: Proposal) -> Repository:
     """The online storage where a proposal's data are born; until noted, its instrument's."""
     chosen = proposal.orig_repository_id or instrument_of(session, proposal).repository_id
-    return session.get_one(Repository, chosen)
+    kept = memory(session, "stores")
+    if chosen not in kept:
+        kept[chosen] = session.get_one(Repository, chosen)
+    store: Repository = kept[chosen]
+    return store
 
 
 def instrument_of(session: Session, proposal: Proposal) -> Instrument:
     """The proposal's instrument."""
-    return session.get_one(Instrument, proposal.instrument_id)
+    kept = memory(session, "instruments")
+    if proposal.instrument_id not in kept:
+        kept[proposal.instrument_id] = session.get_one(Instrument, proposal.instrument_id)
+    instrument: Instrument = kept[proposal.instrument_id]
+    return instrument

@@ -2,13 +2,11 @@
 
 from sqlmodel import Session, select
 
+from catalog.memory import memory
 from catalog.tables.facility import Instrument
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
 from policies.errors import Missing
-
-_KNOWN = "beamkeeper_proposals"
-"""Where a session remembers proposals; a session is one transaction, so it sees one moment."""
 
 
 def proposal_row(session: Session, number: int) -> Proposal:
@@ -17,8 +15,8 @@ def proposal_row(session: Session, number: int) -> Proposal:
     Raises:
         Missing: No such proposal.
     """
-    known: dict[int, Proposal] = session.info.setdefault(_KNOWN, {})
-    row = known.get(number)
+    known = memory(session, "proposals")
+    row: Proposal | None = known.get(number)
     if row is not None and row in session:
         return row
     row = session.exec(select(Proposal).where(Proposal.number == number)).first()
@@ -30,6 +28,11 @@ def proposal_row(session: Session, number: int) -> Proposal:
 
 def find_run(session: Session, proposal: Proposal, run_number: int) -> Run | None:
     """A run by number, None when the proposal has no such run."""
+    known = memory(session, "runs")
+    key = (proposal.id, run_number)
+    if key in known:
+        found: Run | None = known[key]
+        return found
     return session.exec(
         select(Run).where(Run.proposal_id == proposal.id, Run.run_number == run_number)
     ).first()

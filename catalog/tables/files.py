@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import class_mapper, relationship
 from sqlmodel import Field, SQLModel
 
 from catalog.tables.base import big_key, json_dict, link, maybe_link, text, word
+from catalog.tables.runs import Run
 from policies.vocabulary import ReplicaState, Severity
 
 
@@ -128,3 +130,17 @@ class Finding(SQLModel, table=True):
     resolved_at: datetime | None = None
     resolved_by: str = ""
     resolution: str = text()
+
+
+def _after(table: type[SQLModel], *others: type[SQLModel]) -> None:
+    """Rows of a table are written after those that they refer to, however late that is.
+
+    A relationship is how the session is told the order; nobody reads it.
+    """
+    for other in others:
+        name = f"written_after_{other.__tablename__}"
+        class_mapper(table).add_property(name, relationship(other, lazy="raise"))
+
+
+_after(RunDataGroup, Run, DataGroup)
+_after(Replica, DataGroup)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from catalog.commands.inbox import Answer, Message, accept
+from catalog.commands.inbox import Answer, Message, accept, accept_all
 from catalog.engine import Database, Session
 from policies.errors import Conflict, Unavailable
 from settings.clock import utc_now
@@ -110,7 +110,7 @@ class Writer:
     def _write(self, batch: Sequence[_Job]) -> None:
         try:
             with self._database.write() as session:
-                answers = [self._one(session, job.message) for job in batch]
+                answers = self._accepted(session, [job.message for job in batch])
         except Unavailable as error:
             log.warning("%d messages not written: %s", len(batch), error.message)
             _fail(batch, error)
@@ -131,11 +131,14 @@ class Writer:
             self._write([job])
 
     @staticmethod
-    def _one(session: Session, message: Message) -> Answer | Conflict:
+    def _accepted(session: Session, messages: Sequence[Message]) -> list[Answer | Conflict]:
+        """Several messages quickly; a single one with all care, whatever it brings."""
+        if len(messages) > 1:
+            return accept_all(session, messages, utc_now)
         try:
-            return accept(session, message, utc_now())
+            return [accept(session, messages[0], utc_now())]
         except Conflict as error:
-            return error
+            return [error]
 
 
 def _tell(job: _Job, answer: Answer | Conflict) -> None:
