@@ -18,6 +18,7 @@ from policies.access_table import (
     markdown,
     phase_of,
     right,
+    writable_until,
 )
 from policies.acl import Acl, AclEntry, Tag, mode_bits, private_acl
 from policies.errors import Invalid
@@ -40,6 +41,7 @@ __all__ = [
     "phase_of",
     "right",
     "run_link",
+    "writable_until",
 ]
 
 _SETGID = 0o2000

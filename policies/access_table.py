@@ -8,16 +8,17 @@ at all) are published by European XFEL; which phase takes which right is ours.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from policies import layout
 from policies.acl import letters
 from policies.errors import Invalid
+from policies.release import add_civil
 from policies.vocabulary import BeamtimeState
 
-USR_WRITABLE_AFTER_REVIEW = timedelta(days=365)
-"""How long the team writes to `usr` and `scratch` after the review (ours)."""
+USR_WRITABLE_YEARS = 1
+"""Calendar years for which the team writes to `usr` and `scratch` after the review (ours)."""
 
 RX, RWX = 5, 7
 """Rights as bits: r = 4, w = 2, x = 1."""
@@ -186,22 +187,32 @@ _PHASES = {
 }
 
 
+def writable_until(reviewed_at: datetime, zone: tzinfo) -> datetime:
+    """When the team stops writing to `usr` and `scratch`.
+
+    Args:
+        reviewed_at: When the beamtime was reviewed, aware.
+        zone: The facility's; the wall clock is kept.
+
+    Returns:
+        The instant in UTC.
+    """
+    return add_civil(reviewed_at, zone, years=USR_WRITABLE_YEARS)
+
+
 def phase_of(
-    state: BeamtimeState,
-    reviewed_for: timedelta = timedelta(0),
-    writable_for: timedelta = USR_WRITABLE_AFTER_REVIEW,
+    state: BeamtimeState, now: datetime | None = None, until: datetime | None = None
 ) -> Phase:
     """The phase that a beamtime status means for the folders.
 
     Args:
         state: Beamtime status.
-        reviewed_for: How long it has been Reviewed; only looked at then.
-        writable_for: How long the team writes after the review.
+        now: The moment, aware; None: nothing has lapsed.
+        until: `writable_until` of a Reviewed beamtime; None when it is not known.
     """
     phase = _PHASES.get(state, Phase.PROVISIONED)
-    if phase is Phase.REVIEWED and reviewed_for >= writable_for:
-        return Phase.LAPSED
-    return phase
+    lapsed = now is not None and until is not None and now >= until
+    return Phase.LAPSED if phase is Phase.REVIEWED and lapsed else phase
 
 
 def markdown() -> str:

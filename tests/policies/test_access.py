@@ -1,7 +1,8 @@
 """The table of rights has one answer to every question, and none that is too wide."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -100,11 +101,22 @@ def test_the_phase_follows_the_status():
     }
     assert states[BeamtimeState.ACTIVE] is Phase.ACTIVE
     assert states[BeamtimeState.FINISHED] is Phase.FINISHED
+    assert states[BeamtimeState.REVIEWED] is Phase.REVIEWED
     assert states[BeamtimeState.CLOSED] is Phase.CLOSED
-    year = timedelta(days=365)
-    assert access.phase_of(BeamtimeState.REVIEWED, year - timedelta(seconds=1)) is Phase.REVIEWED
-    assert access.phase_of(BeamtimeState.REVIEWED, year) is Phase.LAPSED
-    assert access.phase_of(BeamtimeState.ACTIVE, year) is Phase.ACTIVE
+
+
+def test_the_team_writes_for_a_calendar_year_after_the_review():
+    zone = ZoneInfo("Europe/Berlin")
+    reviewed_at = datetime(2023, 3, 28, 6, 0, tzinfo=UTC)  # 08:00 in summer time
+    until = access.writable_until(reviewed_at, zone)
+    assert until == datetime(2024, 3, 28, 7, 0, tzinfo=UTC)  # 08:00 again, in winter time
+    leap_day = datetime(2024, 2, 29, 7, 0, tzinfo=UTC)
+    assert access.writable_until(leap_day, zone) == datetime(2025, 2, 28, 7, 0, tzinfo=UTC)
+    before = until - timedelta(seconds=1)
+    assert access.phase_of(BeamtimeState.REVIEWED, before, until) is Phase.REVIEWED
+    assert access.phase_of(BeamtimeState.REVIEWED, until, until) is Phase.LAPSED
+    assert access.phase_of(BeamtimeState.REVIEWED, until) is Phase.REVIEWED
+    assert access.phase_of(BeamtimeState.ACTIVE, until, until) is Phase.ACTIVE
 
 
 def test_universal_paths_are_links_to_the_real_folders_except_raw():
