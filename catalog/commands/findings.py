@@ -95,9 +95,11 @@ def _upsert(
 ) -> int:
     row = known.get((item.check, item.file))
     if row is not None:
+        # A person accepted what was seen then, not whatever may come in its place.
+        same = (row.expected, row.found) == (item.expected, item.found)
+        accepted = row.resolved_at is not None and row.resolved_by != SYSTEM.name and same
         row.last_seen, row.message = now, item.message
         row.expected, row.found = item.expected, item.found
-        accepted = row.resolved_at is not None and row.resolved_by != SYSTEM.name
         if row.resolved_at is None or accepted:
             return 0
         row.resolved_at, row.resolved_by, row.resolution = None, "", ""

@@ -159,6 +159,20 @@ def test_a_run_that_waits_for_a_person_is_not_asked_for_again_and_again(requeste
         assert [s.run for s in stuck_runs(session, later)] == [1]
 
 
+def test_what_a_person_accepted_does_not_cover_new_damage(requested):
+    seen = Found("checksum", Severity.ERROR, True, "a.h5", "differs", "aaaa", "bbbb")
+    worse = Found("checksum", Severity.ERROR, True, "a.h5", "differs", "aaaa", "cccc")
+    with requested.write() as session:
+        findings.sync(session, NUMBER, 1, [seen], ["checksum"], T0)
+        findings.resolve_blocking(session, NUMBER, 1, MANAGER, T0, "known, harmless")
+        assert findings.sync(session, NUMBER, 1, [seen], ["checksum"], T0) == (0, 0)
+        assert run_view(session, NUMBER, 1).findings == 0
+        assert findings.sync(session, NUMBER, 1, [worse], ["checksum"], T0) == (1, 0)
+        assert run_view(session, NUMBER, 1).findings == 1
+        with pytest.raises(Refused, match="open findings forbid migration: checksum"):
+            begin(session, lease(session, 1))
+
+
 def test_a_finding_that_is_gone_is_resolved_and_comes_back(requested):
     found = [Found("sizes", Severity.WARNING, False, "a.h5", "too short")]
     with requested.write() as session:
