@@ -1,25 +1,12 @@
 """The portal as a Prefect task; a retry helps only where the error says so."""
 
-from typing import Any
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from policies.errors import BeamkeeperError
 from policies.portal_export import Export
 from settings.portal import PortalSettings
+from tasks import worth_a_retry
 from tasks.portal.client import HttpPortal
-
-
-def worth_a_retry(_task: Any, _run: Any, state: Any) -> bool:  # noqa: ANN401 - Prefect's signature
-    """Whether the failure behind a state may pass by itself."""
-    try:
-        state.result()
-    except BeamkeeperError as error:
-        return error.retry
-    except Exception:  # noqa: BLE001 - an error nobody foresaw: show it now, do not repeat it
-        return False
-    return False
 
 
 @task(

@@ -6,8 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from policies.access import FolderPlan, Plan
-from policies.errors import BeamkeeperError
-from tasks import storage
+from tasks import storage, worth_a_retry
 
 _OPTIONS: dict[str, Any] = {
     "tags": ["system:storage"],
@@ -17,17 +16,6 @@ _OPTIONS: dict[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
 }
-
-
-def worth_a_retry(_task: Any, _run: Any, state: Any) -> bool:  # noqa: ANN401 - Prefect's signature
-    """Whether the failure behind a state may pass by itself."""
-    try:
-        state.result()
-    except BeamkeeperError as error:
-        return error.retry
-    except Exception:  # noqa: BLE001 - an error nobody foresaw: show it now, do not repeat it
-        return False
-    return False
 
 
 @task(
