@@ -4,14 +4,12 @@ Pictures only: an engine that does not answer never stops the work that they sho
 """
 
 import contextvars
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -19,7 +17,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-log = logging.getLogger("beamkeeper.artifacts")
+from flows.patience import aside
 
 EVERY_SECONDS = 1.0
 """A progress ring is redrawn this often at the most."""
@@ -34,25 +32,16 @@ def slug(text: str) -> str:
     return "-".join(part for part in plain.split("-") if part)
 
 
-def _draw(act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the act answers
-    """Do it if the engine answers; None when it does not."""
-    try:
-        return act()
-    except httpx.HTTPError as error:
-        log.warning("not shown: the engine does not answer (%s)", type(error).__name__)
-        return None
-
-
 def table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
     """Show a table; nothing is shown for no rows."""
     if rows:
         shown = list(rows[:500])
-        _draw(lambda: create_table_artifact(table=shown, key=key, description=description))
+        aside(lambda: create_table_artifact(table=shown, key=key, description=description))
 
 
 def page(key: str, markdown: str, description: str = "") -> None:
     """Show a page of Markdown."""
-    _draw(lambda: create_markdown_artifact(markdown=markdown, key=key, description=description))
+    aside(lambda: create_markdown_artifact(markdown=markdown, key=key, description=description))
 
 
 def progress(key: str, description: str) -> Callable[[int, int], None]:
@@ -67,7 +56,7 @@ def progress(key: str, description: str) -> Callable[[int, int], None]:
         called as often as one likes, from any thread, and never waits for the engine
         except shortly at the end.
     """
-    ring = _draw(lambda: create_progress_artifact(0.0, key=key, description=description))
+    ring = aside(lambda: create_progress_artifact(0.0, key=key, description=description))
     if ring is None:
         return lambda _done, _total: None
     return _Ring(cast("UUID", ring), description).update
@@ -107,7 +96,7 @@ class _Ring:
         return self._hand is not None and self._hand.is_alive()
 
     def _post(self, share: float) -> None:
-        _draw(
+        aside(
             lambda: update_progress_artifact(
                 self._ring, progress=share, description=self._description
             )

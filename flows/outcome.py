@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from flows.patience import aside
 from policies.errors import Conflict, LeaseLost, Missing, Refused
 from policies.vocabulary import Work
 from tasks.records.work import Working, conclude, working
@@ -97,11 +97,12 @@ def _tag(proposal: int | None, run: int | None, more: tuple[str, ...]) -> None:
     wanted |= {f"proposal:{proposal}"} if proposal is not None else set()
     wanted |= {f"run:{run:04d}"} if run is not None else set()
     if wanted != set(flow_run.get_tags() or []):
-        try:
-            with get_client(sync_client=True) as client:
-                client.update_flow_run(UUID(str(run_id)), tags=sorted(wanted))
-        except httpx.HTTPError as error:
-            get_run_logger().warning("not tagged: %s", type(error).__name__)
+        aside(lambda: _set_tags(UUID(str(run_id)), sorted(wanted)))
+
+
+def _set_tags(run_id: UUID, tags: list[str]) -> None:
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(run_id, tags=tags)
 
 
 def _conclude(outcome: str) -> None:

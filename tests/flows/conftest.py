@@ -11,6 +11,7 @@ from prefect.flow_engine import FlowRunEngine
 from prefect.testing.utilities import prefect_test_harness
 
 from deployments.components.slapd import GROUPS_BASE, Slapd
+from flows.patience import dark
 from settings.model import CONFIG, load
 from tasks.records.base import database as own_database
 from tests.flows.site import Site, site_in
@@ -39,6 +40,14 @@ def forget_settings() -> None:
         own_database().dispose()
     own_database.cache_clear()
     load.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def light() -> Iterator[None]:
+    """No test leaves the engine alone because another one saw it dark."""
+    dark.end()
+    yield
+    dark.end()
 
 
 @pytest.fixture

@@ -1,0 +1,159 @@
+"""A real engine that forgets, goes away and loses its workers; the catalog keeps every promise."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from catalog.commands.outbox import Item
+from deployments.facility import MANIFEST
+from deployments.relay.delivery import Courier
+from deployments.relay.engine import Engine
+from deployments.relay.loop import Relay
+from deployments.serving.supervisor import Supervisor
+from policies.vocabulary import RunState, Work
+from settings.engine import EngineSettings, Pool, PoolKind
+from settings.model import CONFIG
+from tasks.records import sweeps
+from tests.flows.conftest import forget_settings
+from tests.flows.site import NUMBER, OFFLINE, Site, leftovers
+
+LEASE = 3.0
+POOLS = (
+    Pool(name="facility", kind=PoolKind.INPROCESS, limit=2, workers=0),
+    Pool(name="online", kind=PoolKind.PROCESS, limit=2, workers=1),
+    Pool(name="offline", kind=PoolKind.PROCESS, limit=2, workers=1),
+)
+
+
+@pytest.fixture
+def place(make_site) -> Site:
+    work = {"lease_seconds": LEASE, "renew_seconds": 0.5, "lost_after_seconds": 0.5}
+    site = make_site(work=work)
+    site.add_proposal()
+    site.make_ready()
+    return site
+
+
+@pytest.fixture
+def supervisor(place: Site) -> Iterator[Supervisor]:
+    settings = EngineSettings(
+        home=place.folder / "prefect", port=0, query_seconds=0.3, pools=POOLS, drain_seconds=0.2
+    )
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
+    # So that an engine that is away is noticed in seconds and not in a minute.
+    environment |= {CONFIG: str(place.config), "PREFECT_CLIENT_MAX_RETRIES": "1"}
+    made = Supervisor(
+        settings, place.folder, manifest=MANIFEST, environment=environment, on_event=print
+    )
+    with made:
+        yield made
+        for log in sorted(made.logs.glob("worker-*.log")):
+            print(f"--- {log.name}", log.read_text(errors="replace")[-60000:], sep="\n")
+
+
+@pytest.fixture
+def relay(place: Site, supervisor: Supervisor) -> Iterator[Relay]:
+    settings = supervisor.settings
+    engine = Engine(settings.api_url, settings.auth_string().get_secret_value())
+    courier = Courier({})
+    told: list[Item] = []
+    made = Relay(place.database, engine, courier, told.append)
+    yield made
+    made.close()
+    engine.close()
+    courier.close()
+
+
+def until(what: str, holds: Callable[[], object], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited for: {what}"
+        time.sleep(0.05)
+
+
+def handed_over(site: Site, relay: Relay, work: Work, run: int) -> None:
+    """The relay hands over until the newest asking is with the engine."""
+
+    def done() -> bool:
+        relay.round()
+        return site.outbox(work=work, proposal=NUMBER, run=run)[-1].sent_at is not None
+
+    until(f"{work} of r{run:04d} handed over", done)
+
+
+def swept() -> list[str]:
+    """What the sweep asks for again."""
+    forget_settings()
+    found = [item.outcome for item in sweeps.sweep_lost()]
+    forget_settings()
+    return found
+
+
+def answers(supervisor: Supervisor) -> bool:
+    try:
+        return httpx.get(f"{supervisor.settings.api_url}/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def parts(folder: Path) -> list[str]:
+    return [name for name in leftovers(folder) if ".part-" in name]
+
+
+def test_nothing_is_lost_and_nothing_done_twice_whatever_the_engine_does(place, supervisor, relay):
+    server = supervisor.command_of("prefect-server")
+    online = supervisor.command_of("worker-online-1")
+    offline = supervisor.command_of("worker-offline-1")
+
+    # 1. handed over, then the engine forgets everything
+    supervisor.stop_child(online.name)
+    place.record(1)
+    handed_over(place, relay, Work.RUN_CLOSED, 1)
+    supervisor.stop_child(server.name)
+    for file in supervisor.settings.home.glob("prefect.db*"):
+        file.unlink()
+    supervisor.start_child(server)
+    until("the engine is back", lambda: answers(supervisor), 120)
+    supervisor.deploy()
+    supervisor.start_child(online)
+    time.sleep(0.6)
+    (again,) = swept()
+    assert again.endswith("#2")
+    handed_over(place, relay, Work.RUN_CLOSED, 1)
+    until("r0001 registered", lambda: place.run(1).inspected_at)
+    until("concluded", lambda: place.outbox(work=Work.RUN_CLOSED)[-1].concluded_at)
+    assert swept() == []
+
+    # 2. a worker is stopped in the middle of a copy
+    place.request(2, payload_bytes=160 << 20)
+    handed_over(place, relay, Work.RUN_MIGRATE, 2)
+    until("r0002 is being copied", lambda: parts(place.copy(OFFLINE, 2)))
+    pid = supervisor.pid_of(offline.name)
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    supervisor.stop_child(offline.name)
+    assert place.run_state(2) is RunState.MIGRATING
+    assert place.outbox(work=Work.RUN_MIGRATE, run=2)[-1].concluded_at is None
+    supervisor.start_child(offline)
+    until("the lease of the dead runs out", swept, 3 * LEASE + 10)
+    handed_over(place, relay, Work.RUN_MIGRATE, 2)
+    until("r0002 in both stores", lambda: place.outbox(run=2, attempt=2)[-1].concluded_at)
+    assert place.safe(2)
+
+    # 3. the engine is away when the work is done
+    place.request(3, payload_bytes=64 << 20)
+    handed_over(place, relay, Work.RUN_MIGRATE, 3)
+    until("r0003 begins", lambda: place.run_state(3) is not RunState.MIGRATION_REQUESTED)
+    supervisor.stop_child(server.name)
+    until("r0003 concluded", lambda: place.outbox(work=Work.RUN_MIGRATE, run=3)[-1].concluded_at)
+    (asked,) = place.outbox(work=Work.RUN_MIGRATE, run=3)
+    assert asked.outcome.startswith("Completed")
+    assert place.safe(3)
+    time.sleep(0.6)
+    assert swept() == []
+    assert place.sound()
