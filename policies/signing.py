@@ -1,9 +1,11 @@
 """How messages between machines are signed.
 
-HMAC-SHA256 over time stamp and body: `X-Beamkeeper-Signature: sha256=<hex>` with
-`X-Beamkeeper-Timestamp` (seconds since 1970, UTC), `X-Beamkeeper-Event-ID`,
-`X-Beamkeeper-Sender` and `X-Beamkeeper-Key` (the key's name). The time stamp is part of
-what is signed, so an old message cannot be played again later.
+`X-Beamkeeper-Signature: sha256=<hex>` is HMAC-SHA256 over five parts with a line feed
+between them: time stamp, sender, kind, event id, body. The time stamp
+(`X-Beamkeeper-Timestamp`, seconds since 1970, UTC) keeps an old message from being played
+again later; the kind keeps one webhook's message from being played to another; the sender
+keeps two senders apart that were given one secret. The first four cannot hold a line feed,
+so no byte can move from one part to the next.
 """
 
 import hmac
@@ -16,6 +18,9 @@ TIMESTAMP = "X-Beamkeeper-Timestamp"
 EVENT_ID = "X-Beamkeeper-Event-ID"
 SENDER = "X-Beamkeeper-Sender"
 KEY_ID = "X-Beamkeeper-Key"
+"""Name of the key, for people who look for the cause of a refusal; every active key is tried."""
+KIND = "X-Beamkeeper-Kind"
+"""What an event that we send is about; webhooks that we receive are named by their address."""
 
 MAX_EVENT_ID = 128
 _DIGITS = 10
@@ -51,13 +56,31 @@ class SigningKey:
         return f"SigningKey({self.id!r})"
 
 
-def signature(secret: bytes, timestamp: str, event_id: str, body: bytes) -> str:
-    """The value of the signature header."""
-    said = timestamp.encode() + b"." + event_id.encode() + b"." + body
-    return "sha256=" + hmac.new(secret, said, "sha256").hexdigest()
+def _bytes(text: str) -> bytes:
+    """A text's bytes, whatever a stranger put into it."""
+    return text.encode("utf-8", "surrogatepass")
 
 
-def sign(sender: str, key: SigningKey, event_id: str, body: bytes, now: datetime) -> dict[str, str]:
+@dataclass(frozen=True)
+class _Said:
+    """Everything that a signature covers."""
+
+    timestamp: str
+    sender: str
+    kind: str
+    event_id: str
+    body: bytes
+
+    def signature(self, secret: bytes) -> str:
+        """The value of the signature header."""
+        head = "\n".join((self.timestamp, self.sender, self.kind, self.event_id))
+        said = _bytes(head) + b"\n" + self.body
+        return "sha256=" + hmac.new(secret, said, "sha256").hexdigest()
+
+
+def sign(
+    sender: str, key: SigningKey, event_id: str, body: bytes, now: datetime, *, kind: str
+) -> dict[str, str]:
     """Headers for a message.
 
     Args:
@@ -66,6 +89,7 @@ def sign(sender: str, key: SigningKey, event_id: str, body: bytes, now: datetime
         event_id: Unique name of the message; a repetition keeps it.
         body: The bytes that will be sent.
         now: The moment of sending, aware; a repetition is signed anew.
+        kind: What it is: the webhook's name, or the topic of an event.
     """
     timestamp = str(int(now.timestamp()))
     return {
@@ -73,7 +97,7 @@ def sign(sender: str, key: SigningKey, event_id: str, body: bytes, now: datetime
         KEY_ID: key.id,
         EVENT_ID: event_id,
         TIMESTAMP: timestamp,
-        SIGNATURE: signature(key.secret, timestamp, event_id, body),
+        SIGNATURE: _Said(timestamp, sender, kind, event_id, body).signature(key.secret),
     }
 
 
@@ -96,6 +120,8 @@ def check(
     keys: tuple[SigningKey, ...],
     now: datetime,
     window: timedelta,
+    *,
+    kind: str,
 ) -> Checked | str:
     """Check a message.
 
@@ -105,6 +131,7 @@ def check(
         keys: Active keys of the sender.
         now: The moment of receipt, aware.
         window: How far the time stamp may lie from now, either way.
+        kind: What it must have been signed as: the webhook's name, or the topic of an event.
 
     Returns:
         What was proved, or the rule that is broken, in words without any secret.
@@ -116,11 +143,11 @@ def check(
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _DIGITS):
         return f"{TIMESTAMP} must be seconds since 1970"
     sent_at = datetime.fromtimestamp(int(timestamp), UTC)
+    said = _Said(timestamp, headers.get(SENDER, ""), kind, event_id, body)
     proved = None
     for key in keys:
-        expected = signature(key.secret, timestamp, event_id, body)
         alive = key.not_after is None or now < key.not_after
-        if hmac.compare_digest(expected.encode(), given.encode()) and alive:
+        if hmac.compare_digest(_bytes(said.signature(key.secret)), _bytes(given)) and alive:
             proved = key.id
     if proved is None:
         return f"{SIGNATURE} does not match any active key of this sender"

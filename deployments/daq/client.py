@@ -139,7 +139,9 @@ class DaqClient:
 
     def _post(self, message: Spooled) -> Receipt:
         body = json.dumps(message.body, sort_keys=True).encode()
-        headers = signing.sign(self._sender, self._key, message.event_id, body, utc_now())
+        headers = signing.sign(
+            self._sender, self._key, message.event_id, body, utc_now(), kind=message.kind
+        )
         headers["Content-Type"] = "application/json"
         url = f"{self._url}/hooks/daq/{message.kind}"
         try:

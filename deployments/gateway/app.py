@@ -91,7 +91,12 @@ class _Hooks:
             return body
         sender = request.headers.get(signing.SENDER, "")
         checked = signing.check(
-            request.headers, body, self._keys.get(sender, ()), utc_now(), self._window
+            request.headers,
+            body,
+            self._keys.get(sender, ()),
+            utc_now(),
+            self._window,
+            kind=kind,
         )
         if isinstance(checked, str):
             return _error(401, "unsigned", checked)

@@ -51,8 +51,8 @@ class Courier:
         key = signing.SigningKey(
             subscriber.key.id, subscriber.key.secret.get_secret_value().encode()
         )
-        headers = signing.sign(OURSELVES, key, item.key, body, now)
-        headers["Content-Type"] = "application/json"
+        headers = signing.sign(OURSELVES, key, item.key, body, now, kind=item.work)
+        headers |= {signing.KIND: item.work, "Content-Type": "application/json"}
         try:
             answer = self._http.post(
                 subscriber.url, content=body, headers=headers, timeout=subscriber.timeout_seconds

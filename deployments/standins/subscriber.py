@@ -50,7 +50,10 @@ class SubscriberStandin:
     async def _receive(self, request: Request) -> JSONResponse:
         body = await request.body()
         window = timedelta(minutes=5)
-        checked = signing.check(request.headers, body, (self._key,), self._clock(), window)
+        kind = request.headers.get(signing.KIND, "")
+        checked = signing.check(
+            request.headers, body, (self._key,), self._clock(), window, kind=kind
+        )
         if isinstance(checked, str):
             return JSONResponse({"message": checked}, 401)
         await asyncio.sleep(self.delay_seconds)

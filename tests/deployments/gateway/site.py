@@ -112,7 +112,9 @@ class Site:
         **headers: str,
     ) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        signed = signing.sign(sender, KEYS[key], event_id, content, datetime.now(UTC) - age)
+        signed = signing.sign(
+            sender, KEYS[key], event_id, content, datetime.now(UTC) - age, kind=kind
+        )
         signed |= {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.post(f"{self.url}/hooks/daq/{kind}", content=content, headers=signed)
 

@@ -129,7 +129,9 @@ def test_a_body_over_the_limit_is_refused(site, size):
 
 def test_a_body_in_pieces_counts_too(site):
     content = b" " * (LIMIT + 10)
-    headers = signing.sign("spb-daq", KEYS["k1"], "chunks", content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "chunks", content, datetime.now(UTC), kind="run-opened"
+    )
     pieces = (content[i : i + 1000] for i in range(0, len(content), 1000))
     url = f"{site.url}/hooks/daq/run-opened"
     answer = httpx.post(url, content=pieces, headers=headers)
@@ -139,7 +141,9 @@ def test_a_body_in_pieces_counts_too(site):
 
 def test_a_body_in_pieces_below_the_limit_is_taken(site):
     content = json.dumps(opened(55)).encode()
-    headers = signing.sign("spb-daq", KEYS["k1"], "chunks-ok", content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "chunks-ok", content, datetime.now(UTC), kind="run-opened"
+    )
     pieces = (content[i : i + 10] for i in range(0, len(content), 10))
     answer = httpx.post(f"{site.url}/hooks/daq/run-opened", content=pieces, headers=headers)
     assert answer.json()["state"] == "applied"
@@ -167,7 +171,9 @@ def test_a_body_that_never_ends_does_not_hold_the_gateway(site):
 
 def test_a_sender_that_hangs_up_does_no_harm(site):
     content = json.dumps(opened(57)).encode()
-    headers = signing.sign("spb-daq", KEYS["k1"], "hangs-up", content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "hangs-up", content, datetime.now(UTC), kind="run-opened"
+    )
     lines = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     head = f"POST /hooks/daq/run-opened HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
     host, port = site.url.removeprefix("http://").split(":")

@@ -54,7 +54,9 @@ def test_what_is_not_signed_by_a_live_key_is_refused_and_not_kept(site, how):
 @pytest.mark.parametrize("event_id", ["", "x" * 129, "with space", "caf\u00e9"])
 def test_an_event_id_that_is_no_name_is_refused_for_good(site, event_id):
     content = json.dumps(opened(90)).encode()
-    headers = signing.sign("spb-daq", KEYS["k1"], event_id, content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], event_id, content, datetime.now(UTC), kind="run-opened"
+    )
     raw = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
     answer = httpx.post(f"{site.url}/hooks/daq/run-opened", content=content, headers=raw)
     assert answer.status_code == 400
@@ -64,7 +66,9 @@ def test_an_event_id_that_is_no_name_is_refused_for_good(site, event_id):
 @pytest.mark.parametrize("part", ["body", "event_id", "timestamp"])
 def test_what_was_signed_cannot_be_changed_on_the_way(site, part):
     content = json.dumps(opened(91)).encode()
-    headers = signing.sign("spb-daq", KEYS["k1"], "sig-mitm", content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "sig-mitm", content, datetime.now(UTC), kind="run-opened"
+    )
     if part == "body":
         content = content.replace(b"91", b"92")
     elif part == "event_id":
@@ -75,9 +79,35 @@ def test_what_was_signed_cannot_be_changed_on_the_way(site, part):
     assert httpx.post(url, content=content, headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("other", ["run-updated", "run-closed"])
+def test_a_message_that_never_arrived_cannot_be_played_to_another_webhook(site, other):
+    """Somebody holds back an opening and sends it, as signed, to another address."""
+    content = json.dumps({**opened(92), **closed(92)}).encode()
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], f"sig-x-{other}", content, datetime.now(UTC), kind="run-opened"
+    )
+    answer = httpx.post(f"{site.url}/hooks/daq/{other}", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unsigned")
+    assert not site.inbox(f"sig-x-{other}")
+    there = httpx.post(f"{site.url}/hooks/daq/run-opened", content=content, headers=headers)
+    assert there.status_code == 202
+
+
+def test_two_senders_with_one_secret_cannot_speak_for_each_other(site):
+    content = json.dumps(opened(93)).encode()
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "sig-as", content, datetime.now(UTC), kind="run-opened"
+    )
+    headers[signing.SENDER] = "any-daq"
+    answer = httpx.post(f"{site.url}/hooks/daq/run-opened", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unsigned")
+
+
 def test_a_message_played_again_within_the_window_is_answered_alike(site):
     content = json.dumps(opened(4)).encode()
-    headers = signing.sign("spb-daq", KEYS["k1"], "sig-again", content, datetime.now(UTC))
+    headers = signing.sign(
+        "spb-daq", KEYS["k1"], "sig-again", content, datetime.now(UTC), kind="run-opened"
+    )
     url = f"{site.url}/hooks/daq/run-opened"
     answers = [httpx.post(url, content=content, headers=headers) for _ in range(3)]
     assert {a.status_code for a in answers} == {202}
