@@ -42,12 +42,12 @@ def gids(view: ProposalView) -> tuple[int, int]:
 
 def offline_plan(view: ProposalView, phase: Phase) -> Plan:
     """Folders and links of a proposal on the offline storage."""
-    return access.offline(view.instrument, view.cycle, view.number, phase, storage.ids(*gids(view)))
+    return access.offline(*layout.home_of(view.path), phase, storage.ids(*gids(view)))
 
 
 def online_plan(view: ProposalView, phase: Phase) -> Plan:
     """Folders of a proposal on its instrument's online storage."""
-    return access.online(view.instrument, view.cycle, view.number, phase, storage.ids(*gids(view)))
+    return access.online(*layout.home_of(view.path), phase, storage.ids(*gids(view)))
 
 
 def _phase(view: ProposalView) -> Phase:
@@ -60,7 +60,7 @@ def offline_stores(view: ProposalView, phase: Phase) -> list[tuple[PosixStorage,
     dcache = storage.archive()
     if dcache is not None:
         ids = storage.ids(*gids(view))
-        plan = access.archive(view.instrument, view.cycle, view.number, phase, ids)
+        plan = access.archive(*layout.home_of(view.path), phase, ids)
         found.append((dcache, plan))
     return found
 
@@ -113,6 +113,6 @@ def online_acls(view: ProposalView) -> Done:
 
 def online_write_test(view: ProposalView) -> Done:
     """A file is written, read back and removed where the DAQ will write."""
-    root = layout.proposal_root(view.instrument, view.cycle, view.number)
+    root = layout.proposal_root(*layout.home_of(view.path))
     size = storage.storage(view.online_repository).write_test(f"{root}/raw")
     return Done(f"{size} bytes written and read back in {root}/raw")

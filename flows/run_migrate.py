@@ -55,7 +55,7 @@ def _copy(plan: MigrationPlan, target: Target, unit: Working) -> Result | None:
         _show(plan, target, proof)
     if runs.run(plan.proposal, plan.run).state is RunState.MIGRATING:
         view = beamtimes.proposal(plan.proposal)
-        link_run(view.instrument, view.cycle, plan.proposal, plan.run, target.path)
+        link_run(*layout.home_of(view.path), plan.run, target.path)
         runs.complete_migration(plan.proposal, plan.run, unit.held)
     return None
 

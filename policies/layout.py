@@ -10,6 +10,7 @@ published file listings and catalog answers; `red`, `open` and the group names a
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from policies.errors import Invalid
 
@@ -236,8 +237,30 @@ def link_spelling(path: str, mounts: Mounts = XFEL) -> str:
     return path
 
 
-def normalise_proposal_path(path: str, mounts: Mounts = XFEL) -> str:
-    """A stored `def_proposal_path` as the universal path of the proposal.
+class Home(NamedTuple):
+    """Where a proposal's folders were made: what its paths are built from.
+
+    It is read from the path that was recorded, never from the proposal's instrument and
+    cycle: those may be corrected later, while the folders stay.
+
+    Attributes:
+        instrument: Identifier.
+        cycle: Six digits.
+        number: Proposal number.
+    """
+
+    instrument: str
+    cycle: str
+    number: int
+
+    @property
+    def tail(self) -> str:
+        """`INSTRUMENT/CYCLE/pNNNNNN`, the same below every store."""
+        return _tail(self.instrument, self.cycle, self.number)
+
+
+def home_of(path: str, mounts: Mounts = XFEL) -> Home:
+    """Where a proposal is at home, from its stored `def_proposal_path`.
 
     Args:
         path: Ends with `/raw`, lies below the offline raw tree, or ends with `pNNNNNN`.
@@ -260,4 +283,13 @@ def normalise_proposal_path(path: str, mounts: Mounts = XFEL) -> str:
         raise Invalid(
             f"def_proposal_path {_shown(path)} {rule}", fields={"def_proposal_path": rule}
         )
-    return proposal_root(parts[0], parts[1], int(parts[2][1:]), mounts)
+    return Home(instrument_segment(parts[0]), cycle_segment(parts[1]), int(parts[2][1:]))
+
+
+def normalise_proposal_path(path: str, mounts: Mounts = XFEL) -> str:
+    """A stored `def_proposal_path` as the universal path of the proposal.
+
+    Raises:
+        Invalid: As `home_of`.
+    """
+    return proposal_root(*home_of(path, mounts), mounts)

@@ -94,7 +94,7 @@ def record_copy(
     replica.state, replica.state_since, replica.verified_at = ReplicaState.VERIFIED, now, now
     replica.flg_available, replica.manifest_hash = True, group.manifest_hash
     replica.num_files, replica.byte_size = int(proof["num_files"]), int(proof["size_bytes"])
-    replica.path = place(session, proposal, run, store)
+    replica.path = replica.path or place(proposal, run, store)
     replica.proof = {**proof, "lease": held.token}
     session.flush()
     _journal_copy(session, proposal, run, replica, store, str(former), SYSTEM, now, replica.proof)

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from catalog.queries.facts import RAW, instrument_of, online_store, raw_group
-from catalog.tables.facility import InstrumentCycle, Repository
+from catalog.queries.facts import RAW, online_store, raw_group
+from catalog.tables.facility import Repository
 from catalog.tables.files import DataGroup, DatasetFile, Replica
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
@@ -80,7 +80,7 @@ def plan_of(session: Session, proposal: Proposal, run: Run, now: datetime) -> Mi
     return MigrationPlan(
         proposal.number,
         run.run_number,
-        Target(online.identifier, Tier(online.tier), place(session, proposal, run, online), True),
+        Target(online.identifier, Tier(online.tier), group.prefix_path, True),
         targets,
         manifest,
         group.manifest_hash,
@@ -109,13 +109,14 @@ def _targets(session: Session) -> list[Repository]:
     return found
 
 
-def place(session: Session, proposal: Proposal, run: Run, store: Repository) -> str:
-    """The run's folder in a repository, as the catalog names it."""
-    instrument = instrument_of(session, proposal).identifier
-    cycle = session.get_one(InstrumentCycle, proposal.instrument_cycle_id).identifier
-    kind = "raw" if store.tier is Tier.ONLINE else ""
-    parts = (store.mount_point, instrument, cycle, layout.proposal_folder(proposal.number), kind)
-    return "/".join(part for part in (*parts, run.run_folder) if part)
+def place(proposal: Proposal, run: Run, store: Repository) -> str:
+    """The run's folder in a store of the computing centre, as the catalog names it.
+
+    It follows the path that was recorded when the proposal's folders were made, so that
+    data of one proposal stay together whatever becomes of its cycle.
+    """
+    home = layout.home_of(proposal.def_proposal_path)
+    return f"{store.mount_point}/{home.tail}/{run.run_folder}"
 
 
 def _target(
@@ -133,7 +134,7 @@ def _target(
         and replica.manifest_hash == group.manifest_hash
         and replica.flg_available
     )
-    path = place(session, proposal, run, store)
+    path = (replica.path if replica else "") or place(proposal, run, store)
     if replica is None:
         replica = Replica(
             data_group_id=group.id or 0,

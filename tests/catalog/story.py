@@ -11,6 +11,7 @@ from catalog.commands.inbox import Answer, Message
 from catalog.commands.leases import Held
 from catalog.commands.registration import RegisteredFile
 from catalog.tables import Beamtime, Instrument, InstrumentCycle, TeamMember, User
+from policies import layout
 from policies.actor import SYSTEM, Actor
 from policies.beamtime import OFFLINE_STEPS, ONLINE_STEPS
 from policies.messages import MessageKind
@@ -47,6 +48,8 @@ def new_proposal(session: Session, number: int = NUMBER, instrument: str = "SPB"
         **more,
     )
     row.instrument_cycle_id = cycle.id
+    root = layout.proposal_root(instrument, cycle.identifier, number)
+    row.def_proposal_path = f"{root}/raw"
     session.add(Beamtime(proposal_id=row.id, begin_at=T0, end_at=T0 + timedelta(days=5)))
     session.add(TeamMember(proposal_id=row.id, user_id=pi.id, data_access_role=1))
     session.flush()
