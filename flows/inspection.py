@@ -3,41 +3,11 @@
 from flows import artifacts
 from policies import layout
 from policies.audit import Finding
-from policies.audit_claims import CatalogFacts, ClaimedFile, Claims, RegisteredFile
 from policies.audit_facts import FileFacts, RunFacts
 from policies.errors import Mismatch
 from policies.vocabulary import Severity
 from tasks.copying import FileDigest
 from tasks.records import runs
-
-
-def claims_of(proposal: int, run: int) -> Claims:
-    """What the DAQ said about a run."""
-    view = runs.run(proposal, run)
-    files = tuple(
-        ClaimedFile(
-            c["filename"], c.get("relative_path", ""), c.get("size"), c.get("checksum") or ""
-        )
-        for c in runs.claims(proposal, run)
-    )
-    return Claims(
-        first_train=view.first_train,
-        last_train=view.last_train,
-        files=files,
-        run_type=view.run_type,
-        sample=view.sample,
-        begin_at=view.begin_at,
-        end_at=view.end_at,
-    )
-
-
-def record_of(proposal: int, run: int, instrument: str) -> CatalogFacts:
-    """What the catalog has on record of a run."""
-    known = {
-        path: RegisteredFile(size, adler, strong)
-        for path, (size, strong, adler) in runs.registered(proposal, run).items()
-    }
-    return CatalogFacts(proposal, run, instrument, "RAW", known)
 
 
 def registered(facts: FileFacts, digest: FileDigest) -> runs.RegisteredFile:

@@ -12,6 +12,9 @@ MAX_DEPTH = 32
 _DRAIN = 16
 """So many times the limit is read and thrown away before the connection is cut."""
 
+_TWICE = "the body holds an object that names a key twice"
+_NO_NUMBER = "the body holds a number that is none or out of range"
+
 
 class TooLarge(Exception):
     """The body is over the limit."""
@@ -51,18 +54,34 @@ def json_object(body: bytes) -> tuple[dict[str, Any] | None, str]:
         The object and an empty string, or None and the reason.
     """
     try:
-        content = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
+        content = json.loads(
+            body.decode(),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            object_pairs_hook=_each_once,
+        )
     except UnicodeDecodeError:
         return None, "the body is not UTF-8"
     except RecursionError:
         return None, f"the body is nested deeper than {MAX_DEPTH} levels"
     except json.JSONDecodeError as error:
         return None, f"the body is not JSON: {error}"
-    except ValueError:
-        return None, "the body holds a number that is none or out of range"
+    except ValueError as error:
+        return None, _TWICE if isinstance(error, _Twice) else _NO_NUMBER
     if not isinstance(content, dict):
         return None, "the body is not a JSON object"
     return (None, fault) if (fault := _unkeepable(body, content)) else (content, "")
+
+
+class _Twice(ValueError):
+    """An object says two things of one key; whoever reads it may take either."""
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise _Twice
+    return made
 
 
 def _no_constant(name: str) -> None:

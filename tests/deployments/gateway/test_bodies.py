@@ -29,6 +29,8 @@ UNREADABLE = {
     "utf-16": json.dumps({"proposal": 2012, "run": 50}).encode("utf-16"),
     "deep": b'{"a":' * 900 + b"1" + b"}" * 900,
     "very deep": b"[" * 90_000,
+    "key twice": b'{"proposal": 2012, "run": 50, "run": 51}',
+    "inner key twice": b'{"proposal": 2012, "run": 50, "x": [{"a": 1, "a": 1}]}',
     "huge number": b'{"run": ' + b"9" * 5000 + b"}",
 }
 
@@ -67,6 +69,7 @@ def test_an_unreadable_body_is_kept_refused_and_explained(site, what):
         ({"sample": ["x"]}, {"sample"}),
         ({"sample": "x\ny"}, {"sample"}),
         ({"description": "x" * 4001}, {"description"}),
+        ({"sample": "gpj.\u202eexe"}, {"sample"}),
         ({"run_type": "x" * 61, "sample": 4}, {"run_type", "sample"}),
     ],
     ids=_stable,
