@@ -56,12 +56,14 @@ class Field:
         rule: What it may hold.
         meaning: What it says, with its unit.
         needed: Whether it must be there; null is as good as absent.
+        absent: What an absent value is taken as.
     """
 
     name: str
     rule: Rule
     meaning: str
     needed: bool = False
+    absent: str | None = None
 
     def faults(self, body: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong with this field of a body."""
@@ -71,9 +73,9 @@ class Field:
         return {f"{self.name}{part}": rule for part, rule in self.rule.faults(value).items()}
 
     def take(self, body: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        """Its value, None when absent; only for a body without faults."""
+        """Its value; only for a body without faults."""
         value = body.get(self.name)
-        return None if value is None else self.rule.take(value)
+        return self.absent if value is None else self.rule.take(value)
 
 
 def _as_is(value: Any) -> Any:  # noqa: ANN401

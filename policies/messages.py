@@ -50,7 +50,12 @@ SUBJECT = (
 
 FILE_FIELDS = (
     Field("filename", PlainName(), "`RAW-R0082-DA01-S00000.h5`.", needed=True),
-    Field("relative_path", PathBelow(), "Folder as the DAQ names it: `r0082/`; not judged."),
+    Field(
+        "relative_path",
+        PathBelow(),
+        "Folder as the DAQ names it: `r0082/`; not judged.",
+        absent="",
+    ),
     Field("size", Size(), "Bytes."),
     Field("checksum", Checksum(), "Adler-32, computed while writing."),
 )

@@ -57,7 +57,7 @@ def test_instants_come_in_utc_and_checksums_in_small_letters():
         2018, 9, 25, 13, 20, tzinfo=UTC
     )
     [file] = read(K.RUN_CLOSED, BODIES[K.RUN_CLOSED])[2]["files"]
-    assert file == {**FILE, "checksum": "0a1b2c3d", "relative_path": None}
+    assert file == {**FILE, "checksum": "0a1b2c3d", "relative_path": ""}
 
 
 @pytest.mark.parametrize("kind", K)
@@ -182,7 +182,7 @@ def test_a_path_that_leaves_the_run_is_refused(path):
 @pytest.mark.parametrize("path", ["", None, "r0082/", "0082/", "r0082/sub"])
 def test_paths_as_clients_send_them_are_taken(path):
     body = {**BODIES[K.RUN_CLOSED], "files": [{**FILE, "relative_path": path}]}
-    assert read(K.RUN_CLOSED, body)[2]["files"][0]["relative_path"] == path
+    assert read(K.RUN_CLOSED, body)[2]["files"][0]["relative_path"] == (path or "")
 
 
 @pytest.mark.parametrize(
