@@ -107,3 +107,23 @@ def differences(wanted: Acl, found: Acl) -> list[str]:
         if k in have and have[k] != want[k]
     ]
     return lines
+
+
+def without_write(acl: Acl) -> Acl:
+    """The same list with no `w` in any line, the mask and hidden ones included."""
+    return tuple(entry._replace(perm=entry.perm & ~2) for entry in acl)
+
+
+def with_write(acl: Acl, like: Acl) -> Acl:
+    """The same list with `w` where a plan has it; the owner's too, and the mask's to match.
+
+    Args:
+        acl: What an entry has.
+        like: The plan's list: users and groups that it does not let write get nothing.
+    """
+    given = {e[:2] for e in like if e.tag in {Tag.USER, Tag.GROUP} and e.perm & 2}
+    given.add((Tag.USER_OBJ, None))
+    lines = tuple(e._replace(perm=e.perm | 2) if e[:2] in given else e for e in acl)
+    if any(e.perm & 2 for e in lines if e.tag in {Tag.USER, Tag.GROUP}):
+        return tuple(e._replace(perm=e.perm | 2) if e.tag is Tag.MASK else e for e in lines)
+    return lines

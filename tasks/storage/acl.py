@@ -53,7 +53,7 @@ def read(place: int | str, name: str) -> Acl:
         raise
 
 
-def write(place: int, name: str, acl: Acl) -> bool:
+def write(place: int | str, name: str, acl: Acl) -> bool:
     """Set an ACL if it differs.
 
     Returns:

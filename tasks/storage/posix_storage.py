@@ -12,7 +12,7 @@ from policies import layout
 from policies.access import FolderPlan, LinkPlan, Plan
 from policies.errors import Mismatch, Missing
 from settings.storage import AclMode
-from tasks.storage import folders, quota, tree, writing
+from tasks.storage import folders, quota, rights, tree, writing
 from tasks.storage.faults import speaking
 from tasks.storage.ground import Ground
 from tasks.storage.port import OnEntry, QuotaState, Usage
@@ -116,6 +116,8 @@ class PosixStorage:
     def freeze(self, folder: FolderPlan, on_entry: OnEntry | None = None) -> int:
         """Take every write bit off everything inside a folder; answers how many changed.
 
+        From the modes and from every line of the access and default ACLs.
+
         The folder itself gets its plan first, so that nobody adds to it meanwhile. A walk
         that ended half-way is simply run again.
 
@@ -126,15 +128,15 @@ class PosixStorage:
         Raises:
             Mismatch: Entries are writable after all (immutable ones, other file systems).
         """
-        return self._change(folder, tree.frozen, on_entry)
+        return self._change(folder, rights.frozen, on_entry)
 
     def thaw(self, folder: FolderPlan, on_entry: OnEntry | None = None) -> int:
-        """Undo of `freeze`: owners, and those whom an entry's ACL names, may write again.
+        """Undo of `freeze`: owners, and those whom the folder's plan lets write, may again.
 
         Raises:
             Mismatch: Entries did not take it.
         """
-        return self._change(folder, tree.thawed, on_entry)
+        return self._change(folder, rights.thawed(folder), on_entry)
 
     def drift(self, plan: Plan) -> list[str]:
         """Differences between the plan and what is there, in words; empty when none.
@@ -149,7 +151,7 @@ class PosixStorage:
     def writable_inside(self, folder: FolderPlan) -> list[str]:
         """Entries in a frozen folder that somebody made writable again: the first few."""
         with self._ground.folder(folder.path) as handle:
-            seen = tree.remaining(handle, tree.frozen)
+            seen = tree.remaining(handle, rights.frozen)
         return [f"{folder.path}: {line}" for line in seen.left]
 
     def write_test(self, universal: str) -> int:
@@ -194,10 +196,12 @@ class PosixStorage:
         with self._ground.folder(folder.path) as handle:
             return folders.apply(handle, self._as_kept(folder))
 
-    def _change(self, folder: FolderPlan, new_mode: tree.NewMode, on_entry: OnEntry | None) -> int:
+    def _change(
+        self, folder: FolderPlan, wanted: rights.NewRights, on_entry: OnEntry | None
+    ) -> int:
         with self._ground.folder(folder.path) as handle:
             own = folders.apply(handle, self._as_kept(folder))
-            return own + tree.change(handle, folder.path, new_mode, on_entry)
+            return own + tree.change(handle, folder.path, wanted, on_entry)
 
     def _parent_drift(self, path: str) -> list[str]:
         try:

@@ -11,21 +11,17 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from policies.acl import Tag
 from policies.errors import Mismatch
-from tasks.storage import acl
+from tasks.storage import rights
 from tasks.storage.ground import FOLDER
 from tasks.storage.port import OnEntry
+from tasks.storage.rights import NewRights
 
 DEEPEST = 200
 """Folders inside each other that are walked; two descriptors are open for each."""
 
-WRITE_BITS = 0o222
 _SHOWN = 5
 _NAME = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-
-NewMode = Callable[[int, int | str], int]
-"""From an entry's mode and its place for `acl.read` to the mode that it shall have."""
 
 
 @dataclass
@@ -37,7 +33,7 @@ class Walk:
         folders: Folders.
         size_bytes: Sum of sizes of regular files.
         disk_bytes: What they take on disk.
-        changed: Entries whose mode was set.
+        changed: Entries whose rights were set.
         left: Entries that are not as they should be, with the reason; the first few.
         left_count: How many.
     """
@@ -69,8 +65,8 @@ class TreeWalker:
     """One walk below an open folder.
 
     Args:
-        top: Descriptor of the folder; its own mode is not touched.
-        new_mode: What an entry's mode shall be; None only counts.
+        top: Descriptor of the folder; its own rights are not touched.
+        wanted: What an entry's rights shall be; None only counts.
         on_entry: Called every thousand entries.
         apply: False: an entry that would change is left and noted.
     """
@@ -78,13 +74,13 @@ class TreeWalker:
     def __init__(
         self,
         top: int,
-        new_mode: NewMode | None,
+        wanted: NewRights | None,
         on_entry: OnEntry | None = None,
         *,
         apply: bool = True,
     ) -> None:
         self.seen, self._apply = Walk(), apply
-        self._top, self._new_mode = top, new_mode
+        self._top, self._wanted = top, wanted
         self._on_entry = on_entry or (lambda _seen: None)
         self._device = os.fstat(top).st_dev
         self._levels: list[_Level] = []
@@ -156,9 +152,7 @@ class TreeWalker:
         if stat.S_ISREG(seen.st_mode):
             self.seen.size_bytes += seen.st_size
             self.seen.disk_bytes += seen.st_blocks * 512
-        if self._new_mode is None or stat.S_ISLNK(seen.st_mode):
-            return
-        if self._new_mode is frozen and not seen.st_mode & WRITE_BITS:
+        if self._wanted is None or stat.S_ISLNK(seen.st_mode):
             return
         handle = os.open(name, _NAME, dir_fd=parent)
         try:
@@ -169,42 +163,30 @@ class TreeWalker:
             os.close(handle)
 
     def _set(self, place: int | str, mode: int, where: str) -> None:
-        if self._new_mode is None:
+        if self._wanted is None:
             return
-        now = stat.S_IMODE(mode)
-        wanted = self._new_mode(now, place)
+        now = rights.read(place, mode)
+        wanted = self._wanted(now)
         if wanted == now:
             return
         if not self._apply:
-            self.seen.leave(where, f"has mode {now:04o}")
+            self.seen.leave(where, now.worst())
             return
         try:
-            os.chmod(place, wanted)  # noqa: PTH101 - a descriptor or its name in /proc
+            rights.write(place, now, wanted)
         except PermissionError as error:
             self.seen.leave(where, f"({error.strerror})")
         else:
             self.seen.changed += 1
 
 
-def frozen(mode: int, _place: int | str) -> int:
-    """Without any write bit; beside an ACL the group's bit is the mask of all its entries."""
-    return mode & ~WRITE_BITS
-
-
-def thawed(mode: int, place: int | str) -> int:
-    """With the owner's write bit, and the mask's where the ACL still lets somebody write."""
-    lines = acl.read(place, acl.ACCESS)
-    named = any(e.perm & 2 for e in lines if e.tag in {Tag.USER, Tag.GROUP})
-    return mode | 0o200 | (0o020 if named else 0)
-
-
-def change(handle: int, name: str, new_mode: NewMode, on_entry: OnEntry | None) -> int:
-    """Set modes below a folder, then look again.
+def change(handle: int, name: str, wanted: NewRights, on_entry: OnEntry | None) -> int:
+    """Set rights below a folder, then look again.
 
     Args:
         handle: Descriptor of the folder.
         name: Its path for messages.
-        new_mode: `frozen` or `thawed`.
+        wanted: `rights.frozen`, or `rights.thawed` of a plan.
         on_entry: Called every thousand entries, in both walks.
 
     Returns:
@@ -213,18 +195,18 @@ def change(handle: int, name: str, new_mode: NewMode, on_entry: OnEntry | None) 
     Raises:
         Mismatch: Something is not as it should be after all; the message names the first few.
     """
-    done = TreeWalker(handle, new_mode, on_entry).run()
-    check = remaining(handle, new_mode, on_entry)
+    done = TreeWalker(handle, wanted, on_entry).run()
+    check = remaining(handle, wanted, on_entry)
     if check.left_count:
         shown = "; ".join(check.left)
         raise Mismatch(
-            f"{name}: {check.left_count} entries did not keep their mode: {shown}",
+            f"{name}: {check.left_count} entries did not keep their rights: {shown}",
             left=check.left_count,
             changed=done.changed,
         )
     return done.changed
 
 
-def remaining(handle: int, new_mode: NewMode, on_entry: OnEntry | None = None) -> Walk:
-    """Walk without changing anything; `left` holds what `new_mode` would change."""
-    return TreeWalker(handle, new_mode, on_entry, apply=False).run()
+def remaining(handle: int, wanted: NewRights, on_entry: OnEntry | None = None) -> Walk:
+    """Walk without changing anything; `left` holds what `wanted` would change."""
+    return TreeWalker(handle, wanted, on_entry, apply=False).run()

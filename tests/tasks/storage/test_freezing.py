@@ -10,7 +10,7 @@ import pytest
 from policies import access
 from policies.access import Phase
 from policies.errors import Denied, Mismatch, Missing
-from tasks.storage import tree
+from tasks.storage import rights, tree
 from tests.tasks.storage.conftest import (
     IDS,
     MANAGERS,
@@ -132,6 +132,84 @@ def test_what_is_thawed_is_what_the_acl_gives(store, scratch):
     assert store.thaw(opened) == 0
 
 
+def writers(*tops):
+    """Every line of `getfacl` that lets somebody write, by path; default entries too."""
+    found = []
+    for top in tops:
+        for folder, names, files in os.walk(top):
+            for path in [folder, *(f"{folder}/{n}" for n in (*names, *files))]:
+                if not os.path.islink(path):
+                    lines = [line.split("#")[0].rstrip() for line in getfacl(path)]
+                    found += [f"{path}: {line}" for line in lines if "w" in line.rpartition(":")[2]]
+    return found
+
+
+@pytest.mark.parametrize("side", [access.offline, access.online, access.archive])
+def test_getfacl_shows_no_write_bit_in_a_closed_proposal_and_all_of_them_after_reopening(
+    store, side
+):
+    opened, closed = (side(*WHERE, phase, IDS) for phase in (Phase.ACTIVE, Phase.CLOSED))
+    places = prepared(store, opened)
+    for folder in places.values():
+        (folder / "d").mkdir()
+        (folder / "d/deeper").mkdir()
+        (folder / "d/deeper/f").write_text("x")
+        (folder / "f").write_text("x")
+    inner = [f for f in closed.folders if f.freeze]
+    for folder in inner:
+        store.freeze(folder)
+    store.ensure_access(closed)
+    assert writers(*(places[f.kind] for f in inner)) == []
+    assert [store.writable_inside(f) for f in inner] == [[] for _ in inner]
+    top = f"{places['raw']}/d"
+    assert "default:user::r-x" in getfacl(top)
+    assert f"default:group:{PART}:r-x" in getfacl(top)
+    before = snapshot(*places.values())
+    assert sum(store.freeze(f) for f in inner) == 0
+    assert snapshot(*places.values()) == before
+
+
+def test_a_team_s_folders_are_as_before_when_a_proposal_is_reopened(store, scratch):
+    opened, closed = plans()
+    fill(scratch)
+    before = {path: getfacl(path) for path in (scratch, scratch / "a/b", scratch / "a/b/c/deep")}
+    store.freeze(closed)
+    assert writers(scratch) == []
+    store.thaw(opened)
+    assert {path: getfacl(path) for path in before} == before
+    for gid in (PART, MANAGERS):
+        made, said = run_as(gid, 'mkdir -p "$1/a/b/n" && echo 1 > "$1/a/b/n/f$2"', scratch, gid)
+        assert made, said
+    assert f"group:{MANAGERS}:rwx" in getfacl(scratch / "a/b/n")
+
+
+def test_what_somebody_gave_a_friend_ends_with_the_proposal(store, scratch):
+    """A reopened proposal has the rights of its plan; private gifts of `w` stay taken."""
+    opened, closed = plans()
+    (scratch / "d").mkdir()
+    subprocess.run(["setfacl", "-m", "u:65000:rwx,d:u:65000:rwx", scratch / "d"], check=True)
+    store.freeze(closed)
+    assert writers(scratch) == []
+    store.thaw(opened)
+    lines = [line.split("#")[0].rstrip() for line in getfacl(scratch / "d")]
+    assert {"user:65000:r-x", "default:user:65000:r-x"} <= set(lines)
+    assert {f"group:{PART}:rwx", f"default:group:{PART}:rwx"} <= set(lines)
+
+
+def test_an_entry_that_waits_behind_the_mask_is_found(store, scratch):
+    """With the write bits off, one `chmod` would bring such an entry back."""
+    (scratch / "f").touch(0o666)
+    _, closed = plans()
+    store.freeze(closed)
+    subprocess.run(["setfacl", "-n", "-m", "u:65000:rw-", scratch / "f"], check=True)
+    (scratch / "f").chmod(0o440)
+    assert store.writable_inside(closed) == [
+        f"{closed.path}: 'f' has an ACL entry that may write: user:65000:rw-"
+    ]
+    assert store.freeze(closed) == 1
+    assert writers(scratch) == []
+
+
 @pytest.fixture
 def precious(area):
     """Files outside the storage that a hostile link points to."""
@@ -215,7 +293,7 @@ def test_what_stays_writable_is_named_not_passed_over(store, scratch):
     (scratch / "stuck").touch(0o666)
     subprocess.run(["chattr", "+i", str(scratch / "stuck")], check=True)
     _, closed = plans()
-    with pytest.raises(Mismatch, match=r"1 entries did not keep their mode: 'stuck'"):
+    with pytest.raises(Mismatch, match=r"1 entries did not keep their rights: 'stuck'"):
         store.freeze(closed)
     assert writable(scratch) == [str(scratch / "stuck")], "one bad entry stops no other"
     subprocess.run(["chattr", "-i", str(scratch / "stuck")], check=True)
@@ -252,7 +330,7 @@ def test_a_wide_folder_is_walked_without_a_list_of_it(store, scratch):
     _, closed = plans()
     with store._ground.folder(closed.path) as handle:
         tracemalloc.start()
-        seen = tree.TreeWalker(handle, tree.frozen).run()
+        seen = tree.TreeWalker(handle, rights.frozen).run()
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert (seen.files, seen.changed) == (20_000, 20_000)
