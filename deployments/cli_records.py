@@ -86,11 +86,19 @@ def inbox_reinject(
     with database().write() as session:
         row = ledger.inbox_show(session, message)
         number = row.get("proposal") if row else None
-        who = _who(session, operator, number)
+        who = _who(session, operator, _existing(session, number))
         put = portal.reinject if row and row["sender"] == SENDER else inbox.reinject
         put(session, message, who, utc_now(), reason, corrected)
         state = (ledger.inbox_show(session, message) or {}).get("state")
     say({"id": message, "state": state}, as_json=as_json, text=f"message {message} is {state}")
+
+
+def _existing(session: Session, number: int | None) -> int | None:
+    """A kept message may name a proposal that is not there yet: only wide roles count then."""
+    try:
+        return proposal_row(session, number).number if number else None
+    except Missing:
+        return None
 
 
 def _field(text: str) -> tuple[str, Any]:

@@ -52,7 +52,7 @@ def put_user(book: Book, known: User | None, person: Person) -> User:
         Refused: The account is a service account of this facility.
     """
     if known is not None and known.flg_service_account:
-        raise Refused(f"{person.uid} is a service account here; the portal cannot speak of it")
+        raise Refused(f"uid: {person.uid} is a service account here; the portal cannot speak of it")
     wanted = _columns(person)
     if known is None:
         user = User(**wanted, uid=person.uid, created_at=book.now, updated_at=book.now)
