@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from deployments import webhook_page
 from policies import access, asking, permissions, portal_page
 from policies.audit import audit_markdown
 from policies.beamtime import BEAMTIME
@@ -94,6 +95,7 @@ def pages() -> dict[str, Callable[[], str]]:
         "access.md": access_page,
         "audit.md": audit_page,
         "portal-export.md": portal_page.markdown,
+        "webhooks.md": webhook_page.markdown,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from catalog.engine import Database
 from deployments.components.postgres import postgres
+from deployments.webhook_page import ANSWERS
 from tests.catalog.story import closed, opened
 from tests.deployments.gateway.site import ROOT, Site, fill
 from tests.plugins.databases import _equip
@@ -33,6 +34,8 @@ def test_without_its_database_the_gateway_says_503_and_recovers(own_server, tmp_
         assert down.status_code == 503
         assert down.headers["Retry-After"] == "2"
         assert down.json()["code"] == "unavailable"
+        [listed] = [answer for answer in ANSWERS if answer.status == 503]
+        assert set(down.json()) == set(listed.body)
         assert site.http.get(f"{site.url}/healthz").status_code == 503
         own_server.start()
         assert site.post("run-closed", closed(1), "down").json()["state"] == "applied"
