@@ -77,7 +77,7 @@ def offline_folders(view: ProposalView) -> Done:
 def offline_acls(view: ProposalView) -> Done:
     """Owners, ACLs and default ACLs of the offline folders, read back."""
     stores = offline_stores(view, _phase(view))
-    changes = sum(store.ensure_access(plan) for store, plan in stores)
+    changes = sum(store.ensure_rights(plan) for store, plan in stores)
     folders = sum(len(plan.folders) for _, plan in stores)
     return Done(f"owners and ACLs of {folders} folders", changes=changes)
 
@@ -107,7 +107,7 @@ def online_folders(view: ProposalView) -> Done:
 def online_acls(view: ProposalView) -> Done:
     """Owners and ACLs of the online folders, read back."""
     plan = online_plan(view, _phase(view))
-    changes = storage.storage(view.online_repository).ensure_access(plan)
+    changes = storage.storage(view.online_repository).ensure_rights(plan)
     return Done(f"owners and ACLs of {len(plan.folders)} folders", changes=changes)
 
 

@@ -36,8 +36,5 @@ def set_phase(view: ProposalView, phase: Phase) -> int:
     ]
     changed = 0
     for store, plan in stores:
-        changed += store.ensure_folders(plan)
-        changed += sum(store.freeze(folder) for folder in plan.folders if folder.freeze)
-        changed += store.ensure_access(plan)
-        changed += sum(store.thaw(folder) for folder in plan.folders if folder.thaw)
+        changed += store.ensure_folders(plan) + store.ensure_rights(plan)
     return changed

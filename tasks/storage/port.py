@@ -62,6 +62,10 @@ class StoragePort(Protocol):
         """Owners, modes and ACLs as planned, read back; answers how many folders changed."""
         ...
 
+    def ensure_rights(self, plan: Plan) -> int:
+        """The same, and what is inside closes or opens with it."""
+        ...
+
     def ensure_link(self, link: LinkPlan) -> bool:
         """Make one link point where it should; answers whether it changed."""
         ...

@@ -108,6 +108,20 @@ class PosixStorage:
             raise Mismatch(f"{self.identifier} is not as planned: {shown}", drift=drift)
         return changed
 
+    def ensure_rights(self, plan: Plan) -> int:
+        """As `ensure_access`, and what is inside follows; answers how much changed.
+
+        Inside a folder that was closed until now, whom the plan lets write may write again.
+        Below one that was open nothing is given: somebody may have protected it on purpose.
+
+        Raises:
+            Unavailable, Denied, Missing, Mismatch: As `freeze`, `thaw` and `ensure_access`.
+        """
+        reopened = [f for f in plan.folders if f.thaw and self._closed(f)]
+        changed = sum(self.freeze(f) for f in plan.folders if f.freeze)
+        changed += sum(self.thaw(f) for f in reopened)
+        return changed + self.ensure_access(plan)
+
     def ensure_quota(self, folder: FolderPlan, limit_bytes: int) -> QuotaState:
         """Say whether a limit is enforced here; it is on record in any case."""
         with self._ground.folder(folder.path) as handle:
@@ -128,7 +142,9 @@ class PosixStorage:
         Raises:
             Mismatch: Entries are writable after all (immutable ones, other file systems).
         """
-        return self._change(folder, rights.frozen, on_entry)
+        with self._ground.folder(folder.path) as handle:
+            own = folders.apply(handle, self._as_kept(folder))
+            return own + tree.change(handle, folder.path, rights.frozen, on_entry)
 
     def thaw(self, folder: FolderPlan, on_entry: OnEntry | None = None) -> int:
         """Undo of `freeze`: owners, and those whom the folder's plan lets write, may again.
@@ -136,7 +152,10 @@ class PosixStorage:
         Raises:
             Mismatch: Entries did not take it.
         """
-        return self._change(folder, rights.thawed(folder), on_entry)
+        # The folder itself comes last: while it is closed, a walk that was cut is taken up.
+        with self._ground.folder(folder.path) as handle:
+            inside = tree.change(handle, folder.path, rights.thawed(folder), on_entry)
+            return inside + folders.apply(handle, self._as_kept(folder))
 
     def drift(self, plan: Plan) -> list[str]:
         """Differences between the plan and what is there, in words; empty when none.
@@ -196,12 +215,11 @@ class PosixStorage:
         with self._ground.folder(folder.path) as handle:
             return folders.apply(handle, self._as_kept(folder))
 
-    def _change(
-        self, folder: FolderPlan, wanted: rights.NewRights, on_entry: OnEntry | None
-    ) -> int:
+    def _closed(self, folder: FolderPlan) -> bool:
+        """Whether a folder lacks write bits that its plan has."""
         with self._ground.folder(folder.path) as handle:
-            own = folders.apply(handle, self._as_kept(folder))
-            return own + tree.change(handle, folder.path, wanted, on_entry)
+            now = os.fstat(handle).st_mode
+        return bool(self._as_kept(folder).mode & ~now & rights.WRITE_BITS)
 
     def _parent_drift(self, path: str) -> list[str]:
         try:

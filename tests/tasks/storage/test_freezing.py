@@ -334,7 +334,7 @@ def test_a_wide_folder_is_walked_without_a_list_of_it(store, scratch):
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert (seen.files, seen.changed) == (20_000, 20_000)
-    assert peak < 200_000, peak
+    assert peak < 500_000, peak  # a list of the names alone takes 2 MB
 
 
 def test_entries_that_vanish_during_the_walk_are_no_error(store, scratch, monkeypatch):
