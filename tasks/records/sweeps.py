@@ -1,5 +1,6 @@
 """What is due or stuck, drained item by item: one poison item never stops the rest."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,8 @@ from catalog.queries.sweeps import Due, Stuck, due_obligations, stuck_runs, unin
 from policies.errors import BeamkeeperError
 from settings.model import load
 from tasks.records.base import database, now
+
+log = logging.getLogger("beamkeeper.sweeps")
 
 
 def _lost_after() -> timedelta:
@@ -66,6 +69,9 @@ def _isolated(what: str, act: Callable[[], str]) -> Swept:
         return Swept(what, act())
     except BeamkeeperError as error:
         return Swept(what, error.message, trouble=True)
+    except Exception as error:
+        log.exception("%s", what)
+        return Swept(what, f"a fault of this program: {type(error).__name__}: {error}", True)
 
 
 def _again(outbox_id: int) -> Callable[[], str]:
