@@ -12,6 +12,7 @@ from policies.messages import MessageKind
 from policies.replica import ALLOWED_PAIRS, COPIES_NEEDED
 from policies.run import RETRY_AFTER, RUN
 from policies.vocabulary import BeamtimeState, RunQuality, RunStatus, Topic, Work
+from settings.audit import AuditSection
 
 FOLDER = Path("docs/reference")
 """Where the pages are, below the project folder."""
@@ -69,7 +70,22 @@ def access_page() -> str:
 def audit_page() -> str:
     """What is looked for in a run's files."""
     words = "Made when a run closes; findings are rows, and block the copy only where it says so."
-    return f"# Checks of run files\n\n{words}\n\n{audit_markdown()}\n"
+    rows = "\n".join(
+        f"| `{name}` | {_default(field.default)} | {field.description} |"
+        for name, field in AuditSection.model_fields.items()
+    )
+    thresholds = (
+        "## Thresholds\n\nIn the settings file below `audit`; what is left out has its default."
+        f"\n\n| setting | default | meaning |\n|---|---|---|\n{rows}\n"
+    )
+    return f"# Checks of run files\n\n{words}\n\n{audit_markdown()}\n\n{thresholds}"
+
+
+def _default(value: object) -> str:
+    """A default as it would stand in the settings file."""
+    if isinstance(value, frozenset):
+        return ", ".join(f"`{v}`" for v in sorted(value)) or "none"
+    return f"{value:g}"
 
 
 def words_page() -> str:

@@ -44,6 +44,7 @@ __all__ = [
     "TrainRange",
     "audit",
     "audit_markdown",
+    "check_names",
     "checks_made",
     "checks_not_made",
 ]
@@ -79,6 +80,11 @@ class Finding:
 
 
 _NAMES = frozenset(check.name for check in CHECKS)
+
+
+def check_names() -> frozenset[str]:
+    """Names of all checks."""
+    return _NAMES
 
 
 def _known(case: Case) -> frozenset[Need]:

@@ -89,7 +89,6 @@ class AuditSettings:
         modified_after: How long after the run's end a file may still change.
         creation_tolerance: How far a creation date may lie outside the run.
         whitelist: Names that readers of the data leave in a run folder.
-        rolling_period: How often stored copies are audited again.
         disabled: Checks that are not run.
         not_blocking: Checks whose findings never block here.
     """
@@ -98,6 +97,5 @@ class AuditSettings:
     modified_after: timedelta = timedelta(hours=1)
     creation_tolerance: timedelta = timedelta(minutes=10)
     whitelist: frozenset[str] = frozenset({"karabo_data_map.json"})
-    rolling_period: timedelta = timedelta(days=180)
     disabled: frozenset[str] = frozenset()
     not_blocking: frozenset[str] = frozenset()

@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from policies.errors import Misconfigured
+from settings.audit import AuditSection
 from settings.directory import DirectorySettings
 from settings.engine import EngineSettings
 from settings.gateway import GatewaySettings
@@ -53,6 +54,10 @@ class WorkSettings(BaseModel):
         renew_seconds: Pause between two signs of life; well below the lease.
         lost_after_seconds: A flow handed over this long ago without an end and without a
             live lease is asked for again.
+        along_flows: Flow runs that the closed runs of one proposal get while they get on; the
+            others wait and are taken along by these. About the cores that its workers have.
+        along_units: Further units that one flow run takes along at the most.
+        along_seconds: After so long a flow run takes no further one along.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -60,6 +65,9 @@ class WorkSettings(BaseModel):
     lease_seconds: float = Field(default=60, gt=0)
     renew_seconds: float = Field(default=15, gt=0)
     lost_after_seconds: float = Field(default=120, gt=0)
+    along_flows: int = Field(default=2, ge=1)
+    along_units: int = Field(default=250, ge=0)
+    along_seconds: float = Field(default=30, ge=0)
 
 
 class NoticeSettings(BaseModel):
@@ -93,6 +101,7 @@ class Settings(BaseSettings):
         directory: LDAP; None: not configured, groups are skipped visibly.
         storage: Where repositories are mounted here; None: not configured.
         portal: The user portal; None: not configured.
+        audit: How strictly run files are judged.
         automatic: Transitions by the clock.
         work: When silent work is taken over.
         notices: How people are told.
@@ -111,6 +120,7 @@ class Settings(BaseSettings):
     directory: DirectorySettings | None = None
     storage: StorageSettings | None = None
     portal: PortalSettings | None = None
+    audit: AuditSection = AuditSection()
     automatic: AutomaticSettings = AutomaticSettings()
     work: WorkSettings = WorkSettings()
     notices: NoticeSettings = NoticeSettings()
