@@ -46,6 +46,7 @@ def opened(site: StorageSettings | None, repository: str) -> PosixStorage:
         site.marker,
         tuple(site.marker_folders.get(repository, ())),
         site.trees,
+        site.mounts.get(site.archive),
     )
     return PosixStorage(ground, site.acl.get(repository, AclMode.POSIX), site.uid_daq)
 

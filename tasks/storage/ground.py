@@ -26,6 +26,7 @@ class Ground:
         marker_folders: Catalog paths of the folders that hold it; empty: the root.
         trees: The facility's trees. Above proposals they are the administrators': links are
             followed there, and nowhere else.
+        archive: Root under which dCache's paths lie here; None: it is not mounted here.
     """
 
     identifier: str
@@ -33,6 +34,7 @@ class Ground:
     marker: str = ".beamkeeper-storage"
     marker_folders: tuple[str, ...] = ()
     trees: Mounts = XFEL
+    archive: Path | None = None
 
     def path(self, universal: str) -> Path:
         """A path of the catalog as it is here.

@@ -89,10 +89,26 @@ class PosixStorage:
             Missing: The folder that should hold it is not there.
         """
         parent, _, name = link.path.rpartition("/")
-        target = self._target(link.target)
-        replaceable = frozenset(self._target(t) for t in link.instead_of)
+        target = self.link_text(link.target)
+        replaceable = frozenset(self.link_text(t) for t in link.instead_of)
         with self._ground.folder(parent) as handle:
             return folders.point(handle, name, target, replaceable, link.path)
+
+    def link_text(self, universal: str) -> str:
+        """What a link to a path of the catalog says here.
+
+        dCache may be mounted under a root of its own. Where its root is `/`, links have its
+        public name; everything else lies below our root.
+
+        Raises:
+            Invalid: The path is not plain.
+        """
+        trees, store = self._ground.trees, self._ground.archive
+        if store is None or not universal.startswith(f"{trees.archive}/"):
+            return str(self.path(layout.link_spelling(universal, trees)))
+        if store == Path("/"):
+            return layout.link_spelling(universal, trees)
+        return layout.place(str(store), universal)
 
     def ensure_access(self, plan: Plan) -> int:
         """Owners, modes and ACLs as planned, read back; answers how many folders changed.
@@ -204,10 +220,6 @@ class PosixStorage:
             free_files=free.f_favail,
         )
 
-    def _target(self, universal: str) -> str:
-        """Text of a link: dCache has another name in links, the rest lies below our root."""
-        return str(self.path(layout.link_spelling(universal, self._ground.trees)))
-
     def _as_kept(self, folder: FolderPlan) -> FolderPlan:
         return folder if self._acl is AclMode.POSIX else folder.without_acl()
 
@@ -241,7 +253,7 @@ class PosixStorage:
         return [f"{folder.path} {line}" for line in found]
 
     def _link_drift(self, link: LinkPlan) -> list[str]:
-        here, target = self.path(link.path), self._target(link.target)
+        here, target = self.path(link.path), self.link_text(link.target)
         with speaking(f"{self.identifier}: {link.path}"):
             if not here.is_symlink():
                 what = "is no link" if here.exists() else "is missing"

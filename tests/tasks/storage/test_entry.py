@@ -95,6 +95,60 @@ def test_a_run_is_linked_where_its_data_are(site):
         storage.link_run(*where, 7, RUN)
 
 
+DCACHE = "DESY_DCACHE_RAW_CC"
+STORED = "/pnfs/desy.de/exfel/archive/XFEL/raw/MID/202401/p900054/r0007"
+
+
+@pytest.fixture
+def apart(site):
+    """The same machine with dCache mounted under a root of its own."""
+    (site / DCACHE).mkdir(mode=0o755)
+    (site / DCACHE / ".beamkeeper-storage").write_text(f"{DCACHE}\n")
+    config = site / "beamkeeper.yaml"
+    config.write_text(config.read_text().replace("GONE:", f"{DCACHE}: {site / DCACHE}, GONE:"))
+    model.load.cache_clear()
+    return site
+
+
+def test_a_run_that_lives_in_dcache_is_linked_where_dcache_is_mounted(apart):
+    where = ("MID", "202401", 900054)
+    for name, path in ((OFF, RUN), (DCACHE, STORED)):
+        folder = storage.local_path(name, path)
+        folder.mkdir(parents=True, mode=0o755)
+        (folder / "data.h5").write_text(name)
+    storage.offline().ensure_folders(
+        access.offline(*where, Phase.ACTIVE, storage.ids(700001, 700002))
+    )
+    here = apart / OFF / "gpfs/exfel/exp/MID/202401/p900054/raw/r0007"
+    assert storage.link_run(*where, 7, RUN) is True
+    assert (here / "data.h5").read_text() == OFF
+    assert storage.link_run(*where, 7, STORED) is True
+    assert (here / "data.h5").read_text() == DCACHE
+    assert here.readlink() == apart / DCACHE / STORED[1:]
+    assert storage.link_run(*where, 7, STORED) is False
+    plan = access.run_link(*where, 7, STORED)
+    assert storage.offline().drift(access.Plan((), (plan,))) == []
+    assert storage.link_run(*where, 7, RUN) is True
+    assert (here / "data.h5").read_text() == OFF
+    here.unlink()
+    here.symlink_to(apart / OFF / STORED[1:].replace("desy.de", "xfel.eu"))
+    assert storage.link_run(*where, 7, STORED) is True, "an earlier link that led nowhere is ours"
+    assert (here / "data.h5").read_text() == DCACHE
+
+
+def test_a_cluster_whose_paths_are_the_catalog_s_has_dcache_s_public_name_in_its_links():
+    """Nothing is made: the root is this machine's own."""
+    plan = access.run_link("MID", "202401", 900054, 7, STORED)
+    public = STORED.replace("desy.de", "xfel.eu")
+    for mounts, text in (
+        ({OFF: "/", DCACHE: "/"}, public),
+        ({OFF: "/"}, public),
+        ({OFF: "/", DCACHE: "/dcache"}, f"/dcache{STORED}"),
+    ):
+        site = StorageSettings(mounts=mounts)
+        assert storage.opened(site, OFF).link_text(plan.target) == text
+
+
 def test_steps_do_what_they_say(site):
     """The tasks' own bodies; the engine around them is tested with the flows."""
     ids = storage.ids(700001, 700002)
