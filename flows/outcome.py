@@ -43,7 +43,12 @@ Body = Callable[[Working], Result]
 
 
 def conduct(
-    work: Work, body: Body, *, proposal: int | None = None, run: int | None = None
+    work: Work,
+    body: Body,
+    *,
+    proposal: int | None = None,
+    run: int | None = None,
+    afterwards: Callable[[Result], Result] | None = None,
 ) -> State[Any]:
     """Run a flow's body as a unit of work that only one worker holds.
 
@@ -52,14 +57,16 @@ def conduct(
         body: What to do; gets the lease.
         proposal: Proposal number, None for facility-wide work.
         run: Run number, None for work on a proposal.
+        afterwards: What to do beyond that, once it is on record; not in runs by hand.
 
     Returns:
         The final state of the flow run.
     """
     log = get_run_logger()
     holder = str(flow_run.get_id() or "by-hand")
+    asked = _asked()
     try:
-        with working(work, holder, proposal, run) as unit:
+        with working(work, holder, proposal, run, asked) as unit:
             result = body(unit)
     except Refused as error:
         result = refusal(error)
@@ -69,14 +76,16 @@ def conduct(
         log.warning(error.message)
         return Completed(name="Overtaken", message=error.message, data={})
     except Conflict as error:
-        # Not concluded: whoever is at work may have looked before the reason for asking came
-        # up, so the sweep asks once more when they are done.
+        # Not concluded: whoever is at work may have looked too early, the sweep asks once more.
         log.info(error.message)
         _tag(proposal, run, ("outcome:already-running",))
         return Completed(name="AlreadyRunning", message=error.message, data={"ok": True})
     log.info(result.message)
     # The catalog first: the engine may be down by now, and the work is done all the same.
-    _conclude(f"{result.name}: {result.message}")
+    for outbox_id in asked:
+        conclude(outbox_id, f"{result.name}: {result.message}")
+    if asked and afterwards is not None:
+        result = afterwards(result)
     _tag(proposal, run, result.tags)
     return Completed(name=result.name, message=result.message, data=result.data or {"ok": True})
 
@@ -105,9 +114,7 @@ def _set_tags(run_id: UUID, tags: list[str]) -> None:
         client.update_flow_run(run_id, tags=tags)
 
 
-def _conclude(outcome: str) -> None:
-    """Tell the catalog that what it asked for has come to its end."""
-    for tag in flow_run.get_tags() or []:
-        kind, _, number = str(tag).partition(":")
-        if kind == "outbox" and number.isdigit():
-            conclude(int(number), outcome)
+def _asked() -> list[int]:
+    """Outbox rows that this flow run was started for."""
+    pairs = [str(tag).partition(":") for tag in flow_run.get_tags() or []]
+    return [int(number) for kind, _, number in pairs if kind == "outbox" and number.isdigit()]

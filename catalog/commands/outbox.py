@@ -1,6 +1,6 @@
 """Handing over what was asked for, and noticing when it went nowhere."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,6 +78,7 @@ def due(
     *,
     to: str | None = None,
     but_not_to: Sequence[str] = (),
+    but_not_for: Collection[str] = (),
 ) -> list[Item]:
     """Rows to hand over now, oldest first.
 
@@ -90,12 +91,16 @@ def due(
         limit: Rows at the most.
         to: Only deliveries to this subscriber; None for all.
         but_not_to: Subscribers that somebody else serves.
+        but_not_for: Flows on a proposal that are handed over another way.
     """
     query = select(Outbox).where(*_open(Outbox), Outbox.due_at <= now, col(Outbox.kind).in_(kinds))
     if to is not None:
         query = query.where(Outbox.sent_to == to)
     if but_not_to:
         query = query.where(col(Outbox.sent_to).not_in(but_not_to))
+    if but_not_for:
+        other = or_(col(Outbox.work).not_in(but_not_for), col(Outbox.proposal).is_(None))
+        query = query.where(other)
     if OutboxKind.DELIVERY in kinds:
         query = query.where(or_(Outbox.kind != OutboxKind.DELIVERY, ~_waits_for_another(now)))
     return [item_of(row) for row in session.exec(query.order_by(col(Outbox.id)).limit(limit))]
@@ -236,6 +241,8 @@ def conclude(session: Session, outbox_id: int, outcome: str, now: datetime) -> N
     row = session.get(Outbox, outbox_id)
     if row is not None and row.concluded_at is None:
         row.concluded_at, row.outcome = now, outcome[:2000]
+        # A relay that died before it could say so handed it over all the same.
+        row.sent_at = row.sent_at or row.asked_at
         session.flush()
 
 

@@ -195,15 +195,3 @@ def oldest_waiting(session: Session) -> datetime | None:
         .order_by(col(Outbox.id))
         .limit(1)
     ).first()
-
-
-def closing_claims(session: Session, number: int, run: int) -> list[dict[str, Any]]:
-    """What the DAQ claimed about a run's files when it closed it, empty when nothing."""
-    last = session.exec(
-        select(Change)
-        .where(Change.proposal == number, Change.run == run)
-        .where(Change.subject == Subject.RUN, Change.event == "close")
-        .order_by(col(Change.seq).desc())
-        .limit(1)
-    ).first()
-    return list(last.details.get("claims", [])) if last else []

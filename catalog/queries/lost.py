@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
+from catalog.commands.along import own, taken_along
 from catalog.commands.outbox import Item, item_of, lease_key
 from catalog.tables.journal import Lease, Outbox
 from policies.vocabulary import OutboxKind
@@ -17,7 +18,9 @@ def unconcluded(session: Session, now: datetime, older_than: timedelta) -> list[
 
     In a burst the engine works through a queue. So an asking is lost only when it is old, no
     live lease works on it, and either a later asking of the same work has ended before it or
-    nothing of that work has ended for as long: then the queue does not move.
+    nothing of that work has ended for as long: then the queue does not move. What a flow took
+    along waited in no queue: it is lost when it is old and no live lease works on it, and its
+    end says nothing about the queue.
 
     Args:
         session: Any session.
@@ -40,7 +43,7 @@ def _ends(session: Session, works: set[str], since: datetime) -> dict[str, datet
     rows = session.exec(
         select(Outbox.work, func.max(Outbox.sent_at))
         .where(Outbox.kind == OutboxKind.FLOW, col(Outbox.work).in_(works))
-        .where(col(Outbox.concluded_at) >= since, col(Outbox.outcome).not_like(f"{LOST}%"))
+        .where(col(Outbox.concluded_at) >= since, col(Outbox.outcome).not_like(f"{LOST}%"), own())
         .group_by(Outbox.work)
     )
     return {work: sent_at for work, sent_at in rows if sent_at is not None}
@@ -50,6 +53,8 @@ def _lost(session: Session, row: Outbox, ends: dict[str, datetime], now: datetim
     lease = session.get(Lease, lease_key(row.work, row.proposal, row.run))
     if lease is not None and lease.released_at is None and lease.expires_at > now:
         return False
+    if taken_along(row):
+        return True
     youngest_ended = ends.get(row.work)
     moving = (
         youngest_ended is not None and row.sent_at is not None and youngest_ended <= row.sent_at

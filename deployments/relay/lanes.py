@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from catalog.commands import outbox
+from catalog.commands import along, outbox
 from catalog.commands.outbox import Item
 from catalog.engine import Database, Session
+from catalog.queries import traffic
+from policies.along import WORKS, room
 from policies.errors import BeamkeeperError
 from policies.vocabulary import OutboxKind
 
@@ -29,6 +31,9 @@ HOLD = timedelta(minutes=15)
 
 FLOW_PAUSE = timedelta(seconds=30)
 """Longest pause between two tries to start a flow: people wait for it."""
+
+FLOW_HOLD = timedelta(seconds=30)
+"""How long a flow run at work leaves a row alone that a relay is handing over."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,17 @@ def attempt(hand_over: Callable[[Item], str], item: Item) -> Outcome:
 
 
 class FlowLane:
-    """Starts flows; the row's key makes a repetition harmless, so nothing is held.
+    """Starts flows; the row's key makes a repetition harmless.
+
+    Of work that flows take along only so much is started as is worth a flow run; those rows
+    are held meanwhile, so that no flow at work takes along what is being handed over.
 
     Args:
         database: The catalog.
         start: Starts one flow and returns the run's id.
         stopping: Whether the relay is about to end.
         hands: Flows started at once.
+        flows_at_once: Flow runs that a proposal gets of work that is taken along.
     """
 
     name = "flows"
@@ -81,11 +90,13 @@ class FlowLane:
         start: Callable[[Item], str],
         stopping: Callable[[], bool],
         hands: int = 4,
+        flows_at_once: int = 2,
     ) -> None:
         self._database = database
         self._stopping = stopping
         self._start = start
         self._hands = hands
+        self._flows_at_once = flows_at_once
         self._pool = ThreadPoolExecutor(hands, thread_name_prefix="relay-flows")
 
     def round(self, clock: Callable[[], datetime]) -> tuple[int, bool]:
@@ -94,24 +105,47 @@ class FlowLane:
         Returns:
             Number of rows tried and whether the engine was silent.
         """
-        with self._database.read() as session:
-            items = outbox.due(session, clock(), [OutboxKind.FLOW], BATCH)
+        items, held = self._take(clock)
         done: list[Outcome] = []
         for at in range(0, len(items), self._hands):
-            if self._stopping():
+            if self._stopping() or any(one.silent for one in done):
                 break
             few = items[at : at + self._hands]
             done += self._pool.map(lambda item: attempt(self._start, item), few)
-            if any(one.silent for one in done):
-                break
-        if done:
-            with self._database.write() as session:
-                for one in done:
-                    if one.error:
-                        outbox.failed(session, one.item.id, one.error, clock(), FLOW_PAUSE)
-                    else:
-                        outbox.sent(session, one.item.id, one.to, clock())
+        if items:
+            self._note(done, [item for item in items[len(done) :] if item in held], clock)
         return len(done), any(one.silent for one in done)
+
+    def _take(self, clock: Callable[[], datetime]) -> tuple[list[Item], list[Item]]:
+        """What to start now, and those of it that are held."""
+        with self._database.read() as session:
+            now = clock()
+            items = outbox.due(session, now, [OutboxKind.FLOW], BATCH, but_not_for=WORKS)
+            wanted = {
+                lane: free
+                for lane in traffic.waiting_for(session, WORKS, now)
+                if (free := room(traffic.traffic(session, *lane, now), self._flows_at_once))
+            }
+        held: list[Item] = []
+        if wanted:
+            with self._database.write() as session:
+                now = clock()
+                for (work, proposal), free in wanted.items():
+                    until = now + FLOW_HOLD
+                    held += along.hand_over(session, work, proposal, now, free, until)
+        return sorted(items + held, key=lambda item: item.id), held
+
+    def _note(
+        self, done: Sequence[Outcome], untried: Sequence[Item], clock: Callable[[], datetime]
+    ) -> None:
+        with self._database.write() as session:
+            for item in untried:
+                outbox.put_back(session, item.id, clock())
+            for one in done:
+                if one.error:
+                    outbox.failed(session, one.item.id, one.error, clock(), FLOW_PAUSE)
+                else:
+                    outbox.sent(session, one.item.id, one.to, clock())
 
     def close(self) -> None:
         """Let the hands go."""

@@ -29,6 +29,7 @@ class Relay:
         courier: Subscribers of events.
         notify: Sends a notice to people.
         clock: The moment, aware; told so that tests can let hours pass.
+        flows_at_once: Flow runs that a proposal gets of work that is taken along.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Relay:
         courier: Courier,
         notify: Callable[[Item], None],
         clock: Callable[[], datetime] = utc_now,
+        flows_at_once: int = 2,
     ) -> None:
         self._clock = clock
         self._stop = threading.Event()
@@ -53,7 +55,7 @@ class Relay:
         names = courier.names()
         delivery, stopping = OutboxKind.DELIVERY, self._stop.is_set
         self._lanes: list[Lane] = [
-            FlowLane(database, engine.start, stopping),
+            FlowLane(database, engine.start, stopping, flows_at_once=flows_at_once),
             EventLane(database, courier.wanted_by),
             HeldLane(database, OutboxKind.NOTICE, tell, stopping, hands=1),
             *(HeldLane(database, delivery, deliver, stopping, to=name) for name in names),

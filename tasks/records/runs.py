@@ -12,8 +12,7 @@ from catalog.commands.migration_plan import MigrationPlan, Target
 from catalog.commands.registration import RegisteredFile, Registration
 from catalog.queries import facts
 from catalog.queries.find import run_row
-from catalog.queries.journal import closing_claims
-from catalog.queries.runs import files_of, findings_of, run_view
+from catalog.queries.runs import findings_of, run_view
 from catalog.views import RunMove, RunView
 from policies.actor import SYSTEM
 from policies.vocabulary import Assessment, RunState, Work
@@ -30,19 +29,6 @@ def run(number: int, run_number: int) -> RunView:
     """
     with database().read() as session:
         return run_view(session, number, run_number)
-
-
-def claims(number: int, run_number: int) -> list[dict[str, Any]]:
-    """What the DAQ said about the run's files when it closed it; empty when nothing."""
-    with database().read() as session:
-        return closing_claims(session, number, run_number)
-
-
-def registered(number: int, run_number: int) -> dict[str, tuple[int, str, str]]:
-    """Files on record: path → size in bytes, xxh3_128, adler32."""
-    with database().read() as session:
-        rows = files_of(session, number, run_number)
-        return {f.relative_path: (f.byte_size, f.xxh3_128, f.checksum) for f in rows}
 
 
 def open_findings(number: int, run_number: int) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from catalog.commands import leases, outbox
+from catalog.commands import along, leases, outbox
 from catalog.commands.leases import Held
 from policies.errors import BeamkeeperError, LeaseLost, Unavailable
 from settings.model import load
@@ -15,7 +15,8 @@ from tasks.records.base import database, now
 log = logging.getLogger("beamkeeper.work")
 
 
-def _lease() -> timedelta:
+def lease_time() -> timedelta:
+    """How long a unit stays taken without a sign of life."""
     return timedelta(seconds=load().work.lease_seconds)
 
 
@@ -51,7 +52,7 @@ class Working:
         while not self._stop.wait(load().work.renew_seconds):
             try:
                 with database().write() as session:
-                    leases.renew(session, self.held, now(), _lease())
+                    leases.renew(session, self.held, now(), lease_time())
             except LeaseLost as error:
                 self._lost = error
                 return
@@ -61,7 +62,9 @@ class Working:
 
 
 @contextlib.contextmanager
-def working(work: str, holder: str, proposal: int | None, run: int | None) -> Iterator[Working]:
+def working(
+    work: str, holder: str, proposal: int | None, run: int | None, asked: Sequence[int] = ()
+) -> Iterator[Working]:
     """Hold a unit of work while the body runs.
 
     Args:
@@ -69,13 +72,16 @@ def working(work: str, holder: str, proposal: int | None, run: int | None) -> It
         holder: Flow run id.
         proposal: Proposal number, None for facility-wide work.
         run: Run number, None for work on a proposal.
+        asked: Outbox rows that this flow run was started for.
 
     Raises:
         Conflict: Somebody else holds it.
+        LeaseLost: Another flow run took it along and ended it.
     """
     key = outbox.lease_key(work, proposal, run)
     with database().write() as session:
-        held = leases.acquire(session, key, holder, now(), _lease())
+        along.demand_open(session, asked, holder)
+        held = leases.acquire(session, key, holder, now(), lease_time())
     unit = Working(held)
     try:
         yield unit

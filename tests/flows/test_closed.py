@@ -100,7 +100,7 @@ def test_files_that_change_after_the_copy_are_a_mismatch_and_the_copy_stays(read
 
 def test_work_asked_for_while_the_same_is_at_work_is_done_afterwards(ready, put, monkeypatch):
     """The one at work may have looked before the reason for asking came up."""
-    from flows import run_closed as module
+    from flows import looking as module
 
     ready.record(1)
     (asked,) = ready.outbox(work=Work.RUN_CLOSED)

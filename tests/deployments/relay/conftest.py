@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from catalog.commands import along, leases, outbox
+from catalog.commands.leases import Held
 from catalog.engine import Database
 from catalog.tables.journal import Outbox
 from deployments.relay.delivery import Courier
@@ -21,7 +23,7 @@ from policies.messages import MessageKind
 from policies.signing import SigningKey
 from policies.vocabulary import BeamtimeState, Work
 from settings.gateway import Key, Subscriber
-from tests.catalog.story import bring_to, closed, opened, post
+from tests.catalog.story import NUMBER, bring_to, closed, opened, post
 from tests.plugins.databases import (  # noqa: F401 - fixtures
     _databases,
     databases,
@@ -30,6 +32,7 @@ from tests.plugins.databases import (  # noqa: F401 - fixtures
 )
 
 SECRET = "secret-of-the-subscriber"
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Place:
     numbers: itertools.count = field(default_factory=lambda: itertools.count(1))
     auth: str = ""
     extra: dict[str, Subscriber] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
 
     def clock(self) -> datetime:
         return self.now
@@ -97,6 +101,45 @@ class Place:
             session.flush()
             session.connection().execute(sa.update(Outbox).values(due_at=self.now))
         return runs
+
+    def work(self, most: int = 1000) -> list[int]:
+        """What the flows do that were started: their own run, then others that wait.
+
+        Args:
+            most: Runs that each takes along.
+
+        Returns:
+            Run numbers in the order in which they were done.
+        """
+        done = []
+        for flow in list(self.engine.world.runs.values()):
+            if flow.id in self.ended:
+                continue
+            self.ended.add(flow.id)
+            held = self.begin(flow)
+            done.append(flow.body["parameters"]["run"])
+            self.end(int(flow.body["labels"]["bk.outbox"]), held)
+            for _ in range(most):
+                with self.database.write() as session:
+                    taken = along.take(session, Work.RUN_CLOSED, NUMBER, flow.id, self.now, MINUTE)
+                if taken is None:
+                    break
+                done.append(taken.item.run)
+                self.end(taken.item.id, taken.held)
+        return done
+
+    def begin(self, flow) -> Held:
+        """A flow takes up its own run."""
+        parameters = flow.body["parameters"]
+        key = outbox.lease_key(Work.RUN_CLOSED, parameters["proposal"], parameters["run"])
+        with self.database.write() as session:
+            return leases.acquire(session, key, flow.id, self.now, MINUTE)
+
+    def end(self, outbox_id: int, held: Held) -> None:
+        """A flow has done a run."""
+        with self.database.write() as session:
+            outbox.conclude(session, outbox_id, "Completed", self.now)
+            leases.release(session, held, self.now)
 
     def rows(self, **where: object) -> list[Outbox]:
         query = sa.select(Outbox).filter_by(**where).order_by(Outbox.id)

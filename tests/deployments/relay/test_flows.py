@@ -50,7 +50,7 @@ def test_whatever_leaves_it_open_is_asked_again_with_the_same_key(place, fault):
 
 def test_killed_between_creating_and_noting_there_is_one_flow_run(place):
     """The answer was on its way when the relay died: another one finds the same run."""
-    place.close_runs(3)
+    place.close_runs(2)
     with place.database.read() as session:
         from catalog.commands import outbox
 
@@ -61,7 +61,7 @@ def test_killed_between_creating_and_noting_there_is_one_flow_run(place):
     assert all(row.sent_at is None for row in place.rows(**FLOW))
     place.relay().round()
     assert [row.sent_to for row in place.rows(**FLOW)] == ids
-    assert len(place.engine.world.runs) == 3
+    assert len(place.engine.world.runs) == 2
 
 
 def test_a_refusal_stays_visible_and_holds_up_nobody(place):
@@ -104,7 +104,7 @@ def test_a_wiped_engine_gets_new_ids_looked_up(place):
 
 
 def test_an_hour_without_prefect_loses_nothing(place):
-    """Sixty minutes of runs while every connection is refused; then all are started, soon."""
+    """Sixty minutes of runs while every connection is refused; then all are done, soon."""
     relay = place.relay()
     place.engine.stop()
     runs = []
@@ -119,14 +119,18 @@ def test_an_hour_without_prefect_loses_nothing(place):
         "Prefect does not answer: ConnectError"
     }
     place.engine.start()
+    done: list[int] = []
     rounds = 0
-    while any(row.sent_at is None for row in place.rows(**FLOW)):
+    while len(done) < 60:
         relay.round()
+        done += place.work(most=10)
         place.later(seconds=5)
         rounds += 1
         assert rounds < 10
-    assert sorted(r.body["parameters"]["run"] for r in place.engine.world.runs.values()) == runs
-    assert len(place.engine.world.runs) == 60
+    assert sorted(done) == runs
+    assert all(row.sent_at and row.outcome == "Completed" for row in place.rows(**FLOW))
+    relay.round()
+    assert len(place.engine.world.runs) <= 8
 
 
 def test_a_wrong_password_is_said(place):
