@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import FlowRunEngine
 from prefect.testing.utilities import prefect_test_harness
@@ -13,6 +15,7 @@ from prefect.testing.utilities import prefect_test_harness
 from deployments.components.slapd import GROUPS_BASE, Slapd
 from flows.patience import dark
 from settings.model import CONFIG, load
+from tasks.records import sweeps
 from tasks.records.base import database as own_database
 from tests.flows.site import Site, site_in
 from tests.plugins.databases import (  # noqa: F401 - fixtures
@@ -115,3 +118,23 @@ def put(engine: None) -> Callable[..., State[Any]]:
         return flow(**parameters, return_state=True)
 
     return put
+
+
+@pytest.fixture
+def at(
+    engine: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[..., Any], datetime], tuple[State[Any], set[str], str]]:
+    """Put a sweep at an instant and answer its final state, its tags and its table."""
+
+    def at(sweep: Callable[..., Any], moment: datetime) -> tuple[State[Any], set[str], str]:
+        monkeypatch.setattr(sweeps, "now", lambda: moment)
+        state = sweep(return_state=True)
+        assert state.type == "COMPLETED", state.message
+        run_id = state.state_details.flow_run_id
+        with get_client(sync_client=True) as client:
+            tags = set(client.read_flow_run(run_id).tags)
+            body = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}}}
+            found = client._client.post("/artifacts/filter", json=body).raise_for_status().json()
+        return state, tags, str(found[0]["data"]) if found else ""
+
+    return at

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from prefect.client.orchestration import get_client
 from sqlmodel import col
 
 from catalog.commands import duties, findings, leases, proposals
@@ -27,30 +26,12 @@ from policies.vocabulary import (
     Work,
 )
 from settings.clock import utc_now
-from tasks.records import runs, sweeps
+from tasks.records import runs
 from tests.catalog.story import ADMIN, T0, closed, opened, post
 from tests.flows.site import NUMBER, Site
 
 LATER = timedelta(minutes=20)
 """Longer than anything may stand still."""
-
-
-@pytest.fixture
-def at(monkeypatch):
-    """Put a sweep at an instant: final state, tags, and its table (what → outcome)."""
-
-    def at(flow, moment: datetime):
-        monkeypatch.setattr(sweeps, "now", lambda: moment)
-        state = flow(return_state=True)
-        assert state.type == "COMPLETED", state.message
-        flow_run = str(state.state_details.flow_run_id)
-        with get_client(sync_client=True) as client:
-            tags = set(client.read_flow_run(state.state_details.flow_run_id).tags)
-            body = {"artifacts": {"flow_run_id": {"any_": [flow_run]}}}
-            found = client._client.post("/artifacts/filter", json=body).raise_for_status().json()
-        return state, tags, str(found[0]["data"]) if found else ""
-
-    return at
 
 
 def update(site: Site, table, where, **values):
