@@ -1,6 +1,7 @@
 """Start one worker: `python -m deployments.serving.worker --pool online`.
 
-Address and password of the engine come from the environment
+How it runs flows, how many at once, and how long it drains is what the settings say of its
+pool; options of the command line win. Address and password of the engine come from the environment
 (`settings.engine.EngineSettings.environment`), never from the command line.
 """
 
@@ -19,8 +20,9 @@ from pydantic import SecretStr
 from deployments.serving.drain import close_zombies
 from deployments.serving.manifest import read_manifest
 from deployments.serving.rest import EngineApi
-from policies.errors import Unavailable
-from settings.engine import PoolKind
+from policies.errors import Misconfigured, Unavailable
+from settings.engine import EngineSettings, PoolKind
+from settings.model import load
 
 LOG = logging.getLogger("beamkeeper.worker")
 
@@ -31,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Command line without the program's name; None: the real one.
     """
-    asked = _parser().parse_args(arguments)
-    asked.name = asked.name or f"{asked.pool}-{socket.gethostname()}"
+    asked = parse(arguments)
     _close_own_zombies(asked)
     flows = tuple(entry.module for entry in read_manifest(asked.manifest).of_pool(asked.pool))
     left = anyio.run(_serve, asked, flows)
@@ -59,13 +60,39 @@ def _close_own_zombies(asked: argparse.Namespace) -> None:
             LOG.warning("cannot look for runs left behind: %s", error.message)
 
 
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; what it leaves out is taken from the settings.
+
+    Args:
+        arguments: Command line without the program's name; None: the real one.
+
+    Raises:
+        Misconfigured: The settings have no such pool.
+    """
+    asked = _parser().parse_args(arguments)
+    asked.name = asked.name or f"{asked.pool}-{socket.gethostname()}"
+    if None in (asked.kind, asked.limit, asked.drain):
+        _complete(asked, load().engine)
+    return asked
+
+
+def _complete(asked: argparse.Namespace, engine: EngineSettings) -> None:
+    pool = next((pool for pool in engine.pools if pool.name == asked.pool), None)
+    if pool is None:
+        known = ", ".join(pool.name for pool in engine.pools)
+        raise Misconfigured(f"engine.pools has no pool {asked.pool}; it has {known}")
+    asked.kind = asked.kind or pool.kind
+    asked.limit = asked.limit or pool.limit
+    asked.drain = engine.drain_seconds if asked.drain is None else asked.drain
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.serving.worker")
     parser.add_argument("--pool", required=True)
-    parser.add_argument("--kind", type=PoolKind, default=PoolKind.PROCESS)
+    parser.add_argument("--kind", type=PoolKind, default=None)
     parser.add_argument("--name", default=None, help="unique; default: pool and host name")
-    parser.add_argument("--limit", type=int, default=4)
-    parser.add_argument("--drain", type=float, default=120.0, help="seconds")
+    parser.add_argument("--limit", type=int, default=None, help="runs at once")
+    parser.add_argument("--drain", type=float, default=None, help="seconds")
     parser.add_argument("--manifest", type=Path, default=Path("prefect.yaml"))
     return parser
 

@@ -16,6 +16,10 @@ SIZE_BYTES = 4096
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _ASK = ctypes.c_uint32(-1)
+_VERSION_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
+"""Header for `capset`: its third version, this thread."""
+_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
+"""Effective, permitted and inheritable sets, low and high half."""
 
 
 def write_as(path: str, uid: int | None) -> int:
@@ -23,7 +27,7 @@ def write_as(path: str, uid: int | None) -> int:
 
     Args:
         path: Local path of the folder, reached with the service's own rights.
-        uid: Whose rights; None: ours. Needs root.
+        uid: Whose rights; None: ours. Needs root, or CAP_SETUID and CAP_SETGID.
 
     Returns:
         Bytes that came back right.
@@ -47,13 +51,19 @@ def write_as(path: str, uid: int | None) -> int:
 def _in_thread(path: str, uid: int, outcome: list[int | BaseException]) -> None:
     """Take the service's file-system identity: it holds for this thread only and ends with it.
 
-    The kernel drops root's file rights together with the uid.
+    The kernel drops root's file rights together with the uid; those of an account with
+    capabilities we drop ourselves, or the test would pass wherever we may write.
     """
     try:
         _LIBC.setfsgid(ctypes.c_uint32(uid))
         _LIBC.setfsuid(ctypes.c_uint32(uid))
-        if _LIBC.setfsuid(_ASK) != uid:
-            raise Denied(f"write test: only root can write as uid {uid}")
+        if (_LIBC.setfsuid(_ASK), _LIBC.setfsgid(_ASK)) != (uid, uid):
+            raise Denied(
+                f"write test: only root, or an account with CAP_SETUID and CAP_SETGID, can"
+                f" write as uid {uid}"
+            )
+        if _LIBC.capset(ctypes.byref(_VERSION_3), ctypes.byref(_NO_CAPABILITIES)) != 0:
+            raise Denied("write test: the capabilities of this account cannot be dropped")
         outcome.append(_write(path))
     except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
         outcome.append(error)

@@ -1,0 +1,1 @@
+"""The service files as they stand, parsed and started."""
