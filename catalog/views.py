@@ -91,6 +91,7 @@ class ProposalView:
         gids: Numeric gids of participants and data managers, None before allocation.
         contacts: Principal investigator, main proposer and local contact; the first two
             count as data managers.
+        hold: Holds that stand, a line each, `kind: reason`; empty when none does.
     """
 
     number: int
@@ -116,6 +117,7 @@ class ProposalView:
     team: tuple[Member, ...] = ()
     contacts: tuple[Member, ...] = ()
     steps: tuple[Step, ...] = ()
+    hold: str = ""
 
 
 @dataclass(frozen=True)

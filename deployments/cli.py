@@ -8,6 +8,7 @@ import typer
 
 from deployments import cli_db
 from deployments.cli_common import JsonFlag, say, show, told
+from deployments.cli_holds import replica_app
 from deployments.cli_records import (
     inbox_app,
     journal_app,
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(cli_db.app, name="db")
 app.add_typer(proposal_app, name="proposal")
 app.add_typer(run_app, name="run")
+app.add_typer(replica_app, name="replica")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(journal_app, name="journal")

@@ -39,7 +39,13 @@ Number = Annotated[int, typer.Argument(help="Proposal number.", min=1, max=999_9
 RunArgument = Annotated[int, typer.Argument(help="Run number.", min=0, max=99_999)]
 
 
-def _who(session: Session, operator: str, number: int | None) -> Actor:
+def who_asks(session: Session, operator: str, number: int | None) -> Actor:
+    """The operator with the roles held on a proposal.
+
+    Raises:
+        Invalid: No account name was given.
+        Missing: No such account or proposal.
+    """
     if not operator:
         raise Invalid("--operator: your account name is needed", fields={"operator": "needed"})
     return person(session, operator, proposal_row(session, number) if number else None)
@@ -86,7 +92,7 @@ def inbox_reinject(
     with database().write() as session:
         row = ledger.inbox_show(session, message)
         number = row.get("proposal") if row else None
-        who = _who(session, operator, _existing(session, number))
+        who = who_asks(session, operator, _existing(session, number))
         put = portal.reinject if row and row["sender"] == SENDER else inbox.reinject
         put(session, message, who, utc_now(), reason, corrected)
         state = (ledger.inbox_show(session, message) or {}).get("state")
@@ -126,7 +132,7 @@ def outbox_list(waiting: bool = False, limit: int = 50, as_json: JsonFlag = Fals
 def deliver_again(row: int, operator: OperatorOption = "", as_json: JsonFlag = False) -> None:
     """Take up a delivery that was given up, with its own event id."""
     with database().write() as session:
-        permissions.demand("work:restart", _who(session, operator, None).roles)
+        permissions.demand("work:restart", who_asks(session, operator, None).roles)
         outbox.deliver_again(session, row, utc_now())
     say({"id": row}, as_json=as_json, text=f"row {row} is due again")
 
@@ -203,7 +209,7 @@ def advance(
 ) -> None:
     """Put a beamtime event (status only; the flows do what belongs to it)."""
     with database().write() as session:
-        who = _who(session, operator, proposal)
+        who = who_asks(session, operator, proposal)
         move = proposals.advance(session, proposal, event, who, utc_now(), reason)
     say(move, as_json=as_json, text=f"{move.source.label} ⇒ {move.target.label}")
 
@@ -215,7 +221,7 @@ def shifts(
 ) -> None:
     """Fill in the number of delivered shifts."""
     with database().write() as session:
-        who = _who(session, operator, proposal)
+        who = who_asks(session, operator, proposal)
         proposals.fill_shifts(session, proposal, delivered, who, utc_now())
     say({"delivered": delivered}, as_json=as_json, text=f"{delivered} delivered shifts")
 
@@ -255,7 +261,7 @@ def assess(
 ) -> None:
     """Say whether a run is Good, Unclear or Not interesting."""
     with database().write() as session:
-        who = _who(session, operator, proposal)
+        who = who_asks(session, operator, proposal)
         move = assessing.assess_run(session, proposal, run, assessment, who, utc_now(), comment)
     say(move, as_json=as_json, text=f"{move.source} ⇒ {move.target}")
 
@@ -271,6 +277,6 @@ def abort(
 ) -> None:
     """Close a run by force that the DAQ never closed."""
     with database().write() as session:
-        who = _who(session, operator, proposal)
+        who = who_asks(session, operator, proposal)
         move = runs.abort_run(session, proposal, run, who, utc_now(), reason)
     say(move, as_json=as_json, text=f"{move.source} ⇒ {move.target}")

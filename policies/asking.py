@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from policies.vocabulary import BeamtimeEvent, BeamtimeState, RunEvent
+from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, RunEvent
 
 
 class Ask(StrEnum):
@@ -27,6 +27,10 @@ class Ask(StrEnum):
     """Take responsibility for findings that block the migration; needs a reason."""
     RUN_INSPECT_AGAIN = "run: inspect again"
     """Read the files once more."""
+    SET_HOLD = "proposal: set hold"
+    """Forbid what `value` forbids, `legal-hold` or `frozen`; administrators; needs a reason."""
+    LIFT_HOLD = "proposal: lift hold"
+    """Take the hold `value` away; administrators only; needs a reason."""
     TEAM_SYNC = "proposal: sync team"
     """Bring groups in line with the team now."""
 
@@ -44,6 +48,8 @@ class Need:
     value: str = ""
 
 
+_HOLDS = "a hold: " + ", ".join(HoldKind)
+
 NEEDS: dict[Ask, Need] = {
     Ask.BEAMTIME_STEP_BACK: Need(),
     Ask.BEAMTIME_REOPEN: Need(),
@@ -54,6 +60,8 @@ NEEDS: dict[Ask, Need] = {
     Ask.RUN_RETRY_MIGRATION: Need(run=True),
     Ask.RUN_ACCEPT_FINDINGS: Need(run=True),
     Ask.RUN_INSPECT_AGAIN: Need(run=True),
+    Ask.SET_HOLD: Need(value=_HOLDS),
+    Ask.LIFT_HOLD: Need(value=_HOLDS),
     Ask.TEAM_SYNC: Need(),
 }
 """What each choice needs."""
@@ -90,3 +98,9 @@ def status(value: str) -> BeamtimeState | None:
         if wanted in {state.label.casefold(), state.value.casefold()}:
             return state
     return None
+
+
+def hold(value: str) -> HoldKind | None:
+    """A kind of hold by its word, None when there is none like it."""
+    wanted = value.strip().casefold().replace(" ", "-")
+    return next((kind for kind in HoldKind if kind == wanted), None)

@@ -25,6 +25,7 @@ from policies.beamtime_guards import (
     Span,
 )
 from policies.machine import Edge, Machine
+from policies.veto import BEAMTIME_VETOES
 from policies.vocabulary import BeamtimeEvent as E
 from policies.vocabulary import BeamtimeState as S
 from policies.vocabulary import Role
@@ -62,6 +63,7 @@ BEAMTIME: Machine[S, E, BeamtimeFacts] = Machine(
     states=S,
     events=E,
     start=S.NEW,
+    vetoes=BEAMTIME_VETOES,
     ends=frozenset({S.CLOSED}),
     edges=(
         BeamtimeEdge(

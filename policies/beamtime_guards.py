@@ -51,7 +51,7 @@ class BeamtimeFacts:
         user_proposal: Whether the proposal came from the user portal (system `U`).
         delivered_shifts: Delivered shifts, None when not filled in.
         archived: Whether the data were archived, or the policy has no archival step.
-        hold: Why the proposal is frozen, empty when it is not.
+        hold: Holds that stand, as `policies.veto` keeps them; empty when none does.
     """
 
     now: datetime

@@ -65,12 +65,12 @@ class Veto(Generic[S, E, F]):
     Attributes:
         name: Shown in refusals.
         objects: Predicate: does it speak against this row with these facts?
-        otherwise: Sentence the user reads.
+        otherwise: Sentence the user reads, from the facts; only asked when it objects.
     """
 
     name: str
     objects: Callable[[Edge[S, E, F], F], bool] = field(compare=False, repr=False)
-    otherwise: str = ""
+    otherwise: Callable[[F], str] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ class Machine(Generic[S, E, F]):
     def possible(self, state: S, roles: Set[Role], facts: F) -> list[str]:
         """Events that these roles could put now, sorted."""
         rows = [e for e in self.edges if e.source is state and e.by & roles]
-        return sorted(e.event for e in rows if all(g.holds(facts) for g in e.needs))
+        free = [e for e in rows if not any(v.objects(e, facts) for v in self.vetoes)]
+        return sorted(e.event for e in free if all(g.holds(facts) for g in e.needs))
 
     def decide(
         self, state: S, event: E, roles: Set[Role], facts: F, reason: str = ""
@@ -142,7 +143,7 @@ class Machine(Generic[S, E, F]):
 
         Raises:
             Forbidden: Not the actor's to ask.
-            Refused: No such row, a missing reason, or a guard does not hold; the
+            Refused: No such row, a veto, a missing reason, or a guard does not hold; the
                 message says which and what is possible instead.
         """
         row = self.row(state, event)
@@ -162,7 +163,9 @@ class Machine(Generic[S, E, F]):
         for veto in self.vetoes:
             if veto.objects(row, facts):
                 raise Refused(
-                    veto.otherwise, veto=veto.name, possible=self.possible(state, roles, facts)
+                    veto.otherwise(facts),
+                    veto=veto.name,
+                    possible=self.possible(state, roles, facts),
                 )
         if row.reason and not reason.strip():
             raise Refused(

@@ -55,6 +55,11 @@ GRANTS: tuple[Grant, ...] = (
         "Provisioning is asked by the staff or by the system.",
     ),
     Grant("beamtime:override", frozenset({Role.ADMIN}), "Status only, marked as an override."),
+    Grant(
+        "proposal:hold",
+        frozenset({Role.ADMIN}),
+        "A hold is set and lifted by the administration, with a reason.",
+    ),
     Grant("run:open", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are registered by the DAQ."),
     Grant("run:close", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are closed by the DAQ."),
     Grant(

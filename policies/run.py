@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from policies.machine import Edge, Machine
 from policies.run_guards import CLEAN, COPIES, ONLINE_COPY, REGISTERED, RunFacts
+from policies.veto import RUN_VETOES
 from policies.vocabulary import Assessment, Role, RunQuality, RunStatus, Work
 from policies.vocabulary import RunEvent as E
 from policies.vocabulary import RunState as S
@@ -88,6 +89,7 @@ RUN: Machine[S, E, RunFacts] = Machine(
     states=S,
     events=E,
     start=S.OPEN,
+    vetoes=RUN_VETOES,
     ends=frozenset({S.MIGRATED, S.NOT_INTERESTING}),
     edges=(
         RunEdge(

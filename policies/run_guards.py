@@ -17,7 +17,7 @@ class RunFacts:
         verified_copies: Repositories that hold a verified copy.
         copies_needed: Number of verified copies that the policy asks for.
         pair_safe: Whether the verified copies contain an allowed pair of stores.
-        hold: Why the proposal or run is frozen; empty when it is not.
+        hold: Holds of its proposal, as `policies.veto` keeps them; empty when none stands.
     """
 
     online_copy: bool = True

@@ -15,6 +15,7 @@ __all__ = [
     "BeamtimeState",
     "DataAccessRole",
     "Duty",
+    "HoldKind",
     "InboxState",
     "OutboxKind",
     "ReplicaState",
@@ -128,6 +129,15 @@ class BeamtimeEvent(StrEnum):
     """One state back; needs a reason; removes nothing."""
     REOPEN = "reopen"
     """Leave Closed; needs an administrator and a reason."""
+
+
+class HoldKind(StrEnum):
+    """Why a proposal is held; see `policies.veto`."""
+
+    LEGAL_HOLD = "legal-hold"
+    """Its data may be needed as evidence."""
+    FROZEN = "frozen"
+    """A question about it is open."""
 
 
 class RunState(StrEnum):

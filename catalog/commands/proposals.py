@@ -10,7 +10,7 @@ from catalog.queries.facts import beamtime_facts, online_store
 from catalog.queries.find import proposal_row
 from catalog.tables.proposals import Proposal, ProvisioningStep, TeamMember, TeamSnapshot
 from catalog.views import BeamtimeMove
-from policies import permissions
+from policies import permissions, veto
 from policies.actor import Actor
 from policies.beamtime import BEAMTIME, VERSION
 from policies.errors import Invalid, Refused
@@ -99,13 +99,15 @@ def override(
     Raises:
         Missing: No such proposal.
         Forbidden: Not an administrator.
-        Refused: No reason, or another proposal is Active on the instrument.
+        Refused: No reason, a hold stands, or another proposal is Active on the instrument.
     """
     permissions.demand("beamtime:override", actor.roles)
     proposal = proposal_row(session, number)
     facts = beamtime_facts(session, proposal, now)
     if not reason.strip():
         raise Refused("an override needs a reason", guard="reason")
+    if held := veto.against_override(proposal.hold):
+        raise Refused(held, veto="hold")
     if target is BeamtimeState.ACTIVE and facts.other_active is not None:
         raise Refused(f"proposal {facts.other_active} is Active on this instrument")
     source = proposal.flg_beamtime_status

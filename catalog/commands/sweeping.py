@@ -122,7 +122,11 @@ def _close(session: Session, row: Obligation, a: Automatic, now: datetime) -> _O
 
 
 def _quality(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _Outcome:
-    move = assessing.auto_assess(session, row.proposal or 0, row.run or 0, now)
+    try:
+        with session.begin_nested():
+            move = assessing.auto_assess(session, row.proposal or 0, row.run or 0, now)
+    except Refused as error:
+        return f"put off: {error.message}", HOUR
     return ("set to Good" if move else "somebody was faster"), None
 
 

@@ -138,10 +138,10 @@ def run_facts(session: Session, run: Run) -> RunFacts:
 
 
 def facts_for(session: Session, run: Run, event: RunEvent) -> RunFacts:
-    """The facts that a row of the run table asks for; none are gathered when it has no guard."""
+    """The facts that a row of the run table asks for; without guards only its vetoes' fact."""
     row = RUN.row(run.state, event)
-    if row is not None and not row.needs and not RUN.vetoes:
-        return RunFacts()
+    if row is not None and not row.needs:
+        return RunFacts(hold=session.get_one(Proposal, run.proposal_id).hold)
     return run_facts(session, run)
 
 

@@ -49,6 +49,7 @@ def _view(session: Session, p: Proposal) -> ProposalView:
         team=team(session, p),
         contacts=_contacts(session, p),
         steps=steps(session, p),
+        hold=p.hold,
     )
 
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from catalog.commands import proposals
+from catalog.commands import holds, proposals
 from catalog.queries.proposals import proposal_view
 from catalog.views import BeamtimeMove, ProposalView
 from policies import permissions
-from policies.vocabulary import BeamtimeEvent, BeamtimeState, StepName, StepState
+from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, StepName, StepState
 from tasks.records.base import actor, database, now
 
 
@@ -64,6 +64,28 @@ def override(number: int, target: BeamtimeState, operator: str, reason: str) -> 
     with database().write() as session:
         who = actor(session, operator, number)
         return proposals.override(session, number, target, who, now(), reason)
+
+
+def set_hold(number: int, kind: HoldKind, operator: str, reason: str) -> bool:
+    """Put a hold on a proposal; answers whether this said something new.
+
+    Raises:
+        Refused: Not an administrator, or no reason.
+    """
+    with database().write() as session:
+        who = actor(session, operator, number)
+        return holds.set_hold(session, number, kind, who, now(), reason)
+
+
+def lift_hold(number: int, kind: HoldKind, operator: str, reason: str) -> None:
+    """Take a hold away.
+
+    Raises:
+        Refused: Not an administrator, no reason, or no such hold stands.
+    """
+    with database().write() as session:
+        who = actor(session, operator, number)
+        holds.lift_hold(session, number, kind, who, now(), reason)
 
 
 def begin_step(number: int, name: StepName, operator: str = "") -> int:

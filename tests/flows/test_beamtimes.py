@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from catalog.commands import proposals
+from catalog.commands import holds, proposals
 from catalog.queries.find import run_row
 from flows.beamtime_close import beamtime_close
 from flows.beamtime_finish import beamtime_finish
@@ -15,7 +15,7 @@ from flows.beamtime_start import beamtime_start
 from flows.operator_ask import operator_ask
 from flows.run_assess import run_assess
 from policies.asking import Ask
-from policies.vocabulary import BeamtimeEvent, BeamtimeState, RunState, Work
+from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, RunState, Work
 from settings.clock import utc_now
 from tests.catalog.story import ADMIN
 from tests.flows.site import DCACHE, NUMBER, OFFLINE, ONLINE
@@ -124,6 +124,22 @@ def test_two_operators_at_once_make_one_line_of_history(ready, put):
     assert ready.sound()
 
 
+def test_a_held_proposal_is_not_closed_and_no_right_is_touched(ready, put):
+    with ready.database.write() as session:
+        proposals.override(session, NUMBER, BeamtimeState.REVIEWED, ADMIN, utc_now(), "test")
+    hold = {"ask": Ask.SET_HOLD, "value": "legal-hold", "reason": "letter of 3 March"}
+    assert put(operator_ask, proposal=NUMBER, operator="boss", **hold).name == "Completed"
+    before = snapshot(ready)
+    refused = put(beamtime_close, proposal=NUMBER, operator="boss", reason="I insist")
+    assert refused.name == "Refused"
+    assert "a legal-hold stands: letter of 3 March" in refused.message
+    assert snapshot(ready) == before
+    lift = hold | {"ask": Ask.LIFT_HOLD}
+    assert put(operator_ask, proposal=NUMBER, operator="alice", **lift).name == "Refused"
+    assert put(operator_ask, proposal=NUMBER, operator="boss", **lift).name == "Completed"
+    assert put(beamtime_close, proposal=NUMBER, operator="boss").name == "Completed"
+
+
 def fail_migration(site):
     site.request(1)
     with site.database.write() as session:
@@ -137,6 +153,11 @@ def close_beamtime(site):
 
 def step_back(site):
     advance(site, BeamtimeEvent.STEP_BACK)
+
+
+def freeze(site):
+    with site.database.write() as session:
+        holds.set_hold(session, NUMBER, HoldKind.FROZEN, ADMIN, utc_now(), "for the test")
 
 
 ASKS = {
@@ -153,6 +174,8 @@ ASKS = {
     ),
     Ask.RUN_ACCEPT_FINDINGS: (lambda site: site.record(1), {"run": 1}, "0 blocking findings"),
     Ask.RUN_INSPECT_AGAIN: (lambda site: site.record(1), {"run": 1}, "will be read again"),
+    Ask.SET_HOLD: (lambda _: None, {"value": "legal hold"}, "legal-hold stands"),
+    Ask.LIFT_HOLD: (freeze, {"value": "frozen"}, "frozen lifted"),
     Ask.TEAM_SYNC: (lambda _: None, {}, "groups will be brought in line"),
 }
 
@@ -177,6 +200,8 @@ def test_everything_that_the_form_offers_is_done_and_written_down(ready, put, as
         (Ask.RUN_ABORT, {}, "needs a run number"),
         (Ask.BEAMTIME_OVERRIDE, {"value": "On holiday"}, "is no status"),
         (Ask.SHIFTS, {"value": "-1"}, "whole number"),
+        (Ask.SET_HOLD, {"value": "warm"}, "is no hold"),
+        (Ask.LIFT_HOLD, {"value": "frozen"}, "no frozen stands"),
         (Ask.BEAMTIME_STEP_BACK, {"reason": " "}, "reason"),
     ],
 )

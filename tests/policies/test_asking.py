@@ -5,18 +5,18 @@ from typing import get_type_hints
 
 import pytest
 
-from flows import operator_ask
+from flows import choices, operator_ask
 from policies import asking
 from policies.asking import NEEDS, Ask
 from policies.beamtime import BEAMTIME
 from policies.run import RUN
-from policies.vocabulary import BeamtimeEvent, BeamtimeState, RunEvent
+from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, RunEvent
 
 
 def test_every_choice_says_what_it_needs_and_has_an_action():
     assert set(NEEDS) == set(Ask)
-    assert set(operator_ask._ACTIONS) == set(Ask)
-    assert all(callable(action) for action in operator_ask._ACTIONS.values())
+    assert set(choices.ACTIONS) == set(Ask)
+    assert all(callable(action) for action in choices.ACTIONS.values())
 
 
 def test_the_form_offers_every_choice():
@@ -72,6 +72,13 @@ def test_a_status_is_found_by_label_and_by_code(state):
     for text in (state.label, state.value, f" {state.label.upper()} ", state.value.lower()):
         assert asking.status(text) is state
     assert state.label in NEEDS[Ask.BEAMTIME_OVERRIDE].value
+
+
+@pytest.mark.parametrize("kind", HoldKind)
+def test_a_hold_is_found_by_its_word(kind):
+    for text in (kind.value, f" {kind.value.upper()} ", kind.value.replace("-", " ")):
+        assert asking.hold(text) is kind
+    assert asking.hold("hold") is None
 
 
 @pytest.mark.parametrize("text", ["", " ", "Finished", "AA", "Ready to go"])

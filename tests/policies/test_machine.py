@@ -225,11 +225,14 @@ def test_a_row_less_or_twice_is_noticed_or_changes_an_answer(name):
 
 
 def test_a_veto_speaks_before_guards_and_reasons():
-    veto = Veto("maintenance", lambda row, _: row.target is Lamp.BROKEN, "not while we mend it")
+    veto = Veto(
+        "maintenance", lambda row, _: row.target is Lamp.BROKEN, lambda _: "not while we mend it"
+    )
     machine = lamp(PRESS_ON, PRESS_OFF, DROP, vetoes=(veto,))
     with pytest.raises(Refused, match="not while we mend it") as caught:
         machine.decide(Lamp.ON, Switch.DROP, ANYBODY, {"degrees": 20})
     assert caught.value.context["veto"] == "maintenance"
+    assert caught.value.possible == ["press"], "what is vetoed is not offered"
     assert machine.decide(Lamp.ON, Switch.PRESS, ANYBODY, {"degrees": 20}).row is PRESS_OFF
 
 
