@@ -15,7 +15,7 @@ from policies.audit_table import CHECKS, Need
 from policies.errors import Mismatch
 from tasks.copying import FileDigest, digest_files
 from tasks.rawfiles.inspection import inspect_run
-from tasks.records import runs
+from tasks.records import configured, runs
 from tasks.records.said import said_of
 from tasks.records.work import Working
 from tasks.storage import local_path
@@ -55,14 +55,15 @@ def look(proposal: int, run: int, unit: Working) -> Look:
     said = said_of(proposal, run)
     folder = local_path(said.repository, f"{said.path}/{layout.run_folder(run)}")
     facts, digests = _read(folder, unit, layout.run_label(proposal, run))
-    findings = audit(facts, said.claims, said.record)
+    rules = configured.audit_rules()
+    findings = audit(facts, said.claims, said.record, rules)
     try:
         registration, fresh, gone = runs.register(
             proposal,
             run,
             [registered(f, digests[f.filename]) for f in facts.files if f.filename in digests],
             rows_of(findings),
-            _settled_by_looking(checks_made(facts, said.claims, said.record)),
+            _settled_by_looking(checks_made(facts, said.claims, said.record, rules)),
             unit.held,
         )
     except Mismatch as error:

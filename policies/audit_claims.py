@@ -4,9 +4,11 @@ Claims come from the data acquisition, the record from the catalog, thresholds f
 settings. The rules in `policies.audit` compare them with the facts and fetch nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from policies.filenames import parse_run_file
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,20 @@ class AuditSettings:
     whitelist: frozenset[str] = frozenset({"karabo_data_map.json"})
     disabled: frozenset[str] = frozenset()
     not_blocking: frozenset[str] = frozenset()
+
+
+def aggregators_claimed(
+    named: Collection[str], files: Collection[ClaimedFile], run: int
+) -> frozenset[str]:
+    """Aggregators that were to write, as far as the data acquisition told.
+
+    Args:
+        named: Those that it named; empty when it named none.
+        files: Files that it says it wrote.
+        run: Run number; another run's files say nothing about this one.
+
+    Returns:
+        Those named, else those in the names of the run's claimed files.
+    """
+    names = [parse_run_file(file.filename) for file in files]
+    return frozenset(named) or frozenset(n.aggregator for n in names if n and n.run == run)

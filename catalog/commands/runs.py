@@ -195,7 +195,8 @@ def close_run(
         session: A writing session.
         number: Proposal number.
         run_number: Run number.
-        facts: `end_at` (aware), `last_train`, and where known `files` (the DAQ's claims).
+        facts: `end_at` (aware), `last_train`, and where known `files` and `aggregators` (the
+            DAQ's claims).
         actor: The DAQ.
         now: When, aware.
 
@@ -216,6 +217,7 @@ def close_run(
     run.end_at, run.last_train = facts["end_at"], facts["last_train"]
     claims = list(facts.get("files") or [])
     details = {"files_claimed": len(claims), "claims": claims}
+    details |= {k: facts[k] for k in ("aggregators",) if facts.get(k)}
     apply(session, proposal, run, decision, By(actor, now), details)
     key = f"daq_run_complete:{number}:{run_number}"
     emit(

@@ -31,6 +31,7 @@ class Closing:
         begin_at: Begin, aware.
         end_at: End, aware; None while the run is open.
         claims: Files as claimed with the closing message; empty when none were.
+        aggregators: Aggregators that were to write, as claimed; empty when none were.
         files: Files registered before.
     """
 
@@ -44,6 +45,7 @@ class Closing:
     begin_at: datetime
     end_at: datetime | None
     claims: Sequence[dict[str, Any]]
+    aggregators: Sequence[str]
     files: Sequence[DatasetFile]
 
 
@@ -68,6 +70,7 @@ def closing(session: Session, number: int, run_number: int) -> Closing:
         .where(RunDataGroup.run_id == run.id, DataGroup.data_group_type_id == RAW)
         .order_by(DatasetFile.relative_path)
     ).all()
+    said = _closing_words(session, run)
     return Closing(
         path=proposal.def_proposal_path,
         repository=online_store(session, proposal).identifier,
@@ -78,13 +81,14 @@ def closing(session: Session, number: int, run_number: int) -> Closing:
         last_train=run.last_train,
         begin_at=run.begin_at,
         end_at=run.end_at,
-        claims=_claims(session, run),
+        claims=said.get("claims", []),
+        aggregators=said.get("aggregators", []),
         files=files,
     )
 
 
-def _claims(session: Session, run: Run) -> list[dict[str, Any]]:
-    """Files claimed with the last closing message.
+def _closing_words(session: Session, run: Run) -> dict[str, Any]:
+    """What the last closing message claimed.
 
     By the run's row id: a proposal's history is long, a run's is short.
     """
@@ -94,4 +98,4 @@ def _claims(session: Session, run: Run) -> list[dict[str, Any]]:
         .order_by(col(Change.seq).desc())
         .limit(1)
     ).first()
-    return list(last.details.get("claims", [])) if last else []
+    return dict(last.details) if last else {}

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from catalog.queries.closing import Closing, closing
-from policies.audit_claims import CatalogFacts, ClaimedFile, Claims, RegisteredFile
+from policies.audit_claims import (
+    CatalogFacts,
+    ClaimedFile,
+    Claims,
+    RegisteredFile,
+    aggregators_claimed,
+)
 from tasks.records.base import database
 
 
@@ -33,11 +39,14 @@ def said_of(number: int, run_number: int) -> Said:
     with database().read() as session:
         known = closing(session, number, run_number)
         return Said(
-            known.path, known.repository, _claims(known), _record(known, number, run_number)
+            known.path,
+            known.repository,
+            _claims(known, run_number),
+            _record(known, number, run_number),
         )
 
 
-def _claims(known: Closing) -> Claims:
+def _claims(known: Closing, run_number: int) -> Claims:
     files = tuple(
         ClaimedFile(
             c["filename"], c.get("relative_path", ""), c.get("size"), c.get("checksum") or ""
@@ -52,6 +61,7 @@ def _claims(known: Closing) -> Claims:
         sample=known.sample,
         begin_at=known.begin_at,
         end_at=known.end_at,
+        aggregators=aggregators_claimed(known.aggregators, files, run_number),
     )
 
 
