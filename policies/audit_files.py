@@ -79,14 +79,22 @@ def links(case: Case) -> Iterator[Hit]:
             )
 
 
+_STRANGER = "does not belong in a run folder"
+
+
 def foreign(case: Case) -> Iterator[Hit]:
-    """Entries that are no run files, are not claimed and are not known leftovers."""
+    """Entries that are no run files and no known leftovers: they are not copied.
+
+    That the data acquisition claims one excuses nothing: it would be missing in every copy.
+    """
     expected = "only this run's files"
     for entry in case.facts.entries:
-        known = entry.filename in case.settings.whitelist or entry.filename in case.claimed
-        if entry.name is None and not (known and entry.kind is EntryKind.FILE):
+        known = entry.filename in case.settings.whitelist and entry.kind is EntryKind.FILE
+        if entry.name is None and not known:
             what = "a file that is no run file" if entry.kind is EntryKind.FILE else entry.kind
-            yield Hit(entry.filename, f"does not belong in a run folder: {what}", expected, what)
+            claimed = entry.filename in case.claimed
+            said = "was written by the DAQ and will not be copied" if claimed else _STRANGER
+            yield Hit(entry.filename, f"{said}: {what}", expected, what)
 
 
 def foreign_run(case: Case) -> Iterator[Hit]:

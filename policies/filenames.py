@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from policies.errors import Invalid
+from policies.manifest import NAME_BYTES_MAX
 
 _NUMBER_4 = r"\d{4}|[1-9]\d{4,8}"
 _NUMBER_5 = r"\d{5}|[1-9]\d{5,8}"
@@ -73,9 +74,10 @@ def parse_run_file(name: str) -> RunFileName | None:
         name: A file name without folder.
 
     Returns:
-        Its parts, or None when it is not the name of a run file.
+        Its parts, or None when it is not the name of a run file; nor is one that is too long
+        to be copied.
     """
-    found = _FILE.fullmatch(name)
+    found = _FILE.fullmatch(name) if len(name) <= NAME_BYTES_MAX else None
     if found is None:
         return None
     sequence = found["sequence"]

@@ -19,7 +19,7 @@ from catalog.queries.find import proposal_row
 from catalog.queries.journal import history, verify
 from catalog.queries.proposals import proposal_view
 from catalog.queries.runs import findings_of, run_view
-from catalog.tables import Outbox, TeamMember, User
+from catalog.tables import Finding, Outbox, TeamMember, User
 from catalog.views import HistoryRow, ProposalView, RunView
 from deployments.components.slapd import Slapd
 from deployments.demo_files import RunRecipe, WrittenRun, write_run
@@ -87,11 +87,16 @@ class Site:
     def run_state(self, run: int, number: int = NUMBER) -> RunState:
         return self.run(run, number).state
 
+    def findings_of(self, run: int, number: int = NUMBER) -> list[Finding]:
+        """Open findings of a run."""
+        with self.database.read() as session:
+            rows = list(findings_of(session, number, run))
+            session.expunge_all()
+            return [row for row in rows if row.resolved_at is None]
+
     def findings(self, run: int, number: int = NUMBER) -> dict[str, bool]:
         """Open findings: check → whether it blocks the migration."""
-        with self.database.read() as session:
-            rows = findings_of(session, number, run)
-            return {r.check_name: r.blocks_migration for r in rows if r.resolved_at is None}
+        return {r.check_name: r.blocks_migration for r in self.findings_of(run, number)}
 
     def history(self, run: int | None = None, number: int = NUMBER) -> list[HistoryRow]:
         with self.database.read() as session:

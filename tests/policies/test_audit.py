@@ -173,11 +173,13 @@ def test_only_wrong_identity_and_rotten_bytes_block():
     assert all(c.because and c.sentence and c.source for c in CHECKS)
 
 
-def test_the_whitelisted_map_and_claimed_strangers_pass():
+def test_the_whitelisted_map_passes_and_a_claimed_stranger_is_named_because_it_stays_behind():
     cache = replace(NOTE, filename="karabo_data_map.json")
     assert judged([*PAIR, cache]) == []
     listed = replace(CLAIMS, files=(*CLAIMS.files, ClaimedFile("notes.txt")))
-    assert judged([*PAIR, NOTE], claims=listed) == []
+    (stranger,) = judged([*PAIR, NOTE], claims=listed)
+    assert (stranger.check, stranger.file) == ("foreign", "notes.txt")
+    assert stranger.message.startswith("was written by the DAQ and will not be copied")
     folder = replace(NOTE, filename="karabo_data_map.json", kind=EntryKind.FOLDER)
     assert [f.check for f in judged([*PAIR, folder])] == ["foreign"]
 

@@ -124,3 +124,8 @@ def test_detector_modules():
     assert detector_module("JNGFR08") == ("JNGFR", 8)
     for other in ("DA01", "AGIPD1MCTRL00", "JNGFRCTRL00", "AGIPD500K2G00", "REMI01"):
         assert detector_module(other) is None
+
+
+def test_a_name_too_long_to_be_copied_is_no_run_file():
+    assert parse_run_file(f"RAW-R0001-{'A' * 180}-S00000.h5") is not None
+    assert parse_run_file(f"RAW-R0001-{'A' * 181}-S00000.h5") is None
