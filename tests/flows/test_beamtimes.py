@@ -1,8 +1,6 @@
 """Operators move beamtimes and runs; a refusal touches nothing, a freeze leaves no write bit."""
 
-import contextvars
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,7 +13,7 @@ from flows.beamtime_start import beamtime_start
 from flows.operator_ask import operator_ask
 from flows.run_assess import run_assess
 from policies.asking import Ask
-from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, RunState, Work
+from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, RunState
 from settings.clock import utc_now
 from tests.catalog.story import ADMIN
 from tests.flows.site import DCACHE, NUMBER, OFFLINE, ONLINE
@@ -92,52 +90,6 @@ def test_a_beamtime_from_its_start_to_its_freeze(ready, put):
     past = [(row.event, row.actor) for row in ready.history() if row.subject == "beamtime"]
     assert [event for event, _ in past[-4:]] == ["start", "finish", "review", "close"]
     assert ready.sound()
-
-
-def test_two_operators_at_once_make_one_line_of_history(ready, put):
-    advance(ready, BeamtimeEvent.START)
-    ready.record(1)
-    ready.register(1)
-
-    def both(flow, *asked):
-        """Put a flow from two threads, as two workers would."""
-        with ThreadPoolExecutor(2) as pool:
-            runs = [
-                pool.submit(contextvars.copy_context().run, put, flow, **more) for more in asked
-            ]
-            return sorted(run.result(60).name for run in runs)
-
-    common = {"proposal": NUMBER, "run": 1, "assessment": "Good"}
-    names = both(run_assess, common | {"operator": "alice"}, common | {"operator": "boss"})
-    assert set(names) <= {"Completed", "AlreadyRunning"}
-    assert "Completed" in names
-    assert ready.events(1).count("assess-good") == 1
-    assert len(ready.outbox(work=Work.RUN_MIGRATE, run=1)) == 1
-    names = both(
-        beamtime_finish,
-        {"proposal": NUMBER, "operator": "alice"},
-        {"proposal": NUMBER, "operator": "boss"},
-    )
-    assert names.count("Completed") == 1
-    assert set(names) <= {"Completed", "AlreadyRunning", "Refused"}
-    assert [e for e in ready.events() if e == "finish"] == ["finish"]
-    assert ready.sound()
-
-
-def test_a_held_proposal_is_not_closed_and_no_right_is_touched(ready, put):
-    with ready.database.write() as session:
-        proposals.override(session, NUMBER, BeamtimeState.REVIEWED, ADMIN, utc_now(), "test")
-    hold = {"ask": Ask.SET_HOLD, "value": "legal-hold", "reason": "letter of 3 March"}
-    assert put(operator_ask, proposal=NUMBER, operator="boss", **hold).name == "Completed"
-    before = snapshot(ready)
-    refused = put(beamtime_close, proposal=NUMBER, operator="boss", reason="I insist")
-    assert refused.name == "Refused"
-    assert "a legal-hold stands: letter of 3 March" in refused.message
-    assert snapshot(ready) == before
-    lift = hold | {"ask": Ask.LIFT_HOLD}
-    assert put(operator_ask, proposal=NUMBER, operator="alice", **lift).name == "Refused"
-    assert put(operator_ask, proposal=NUMBER, operator="boss", **lift).name == "Completed"
-    assert put(beamtime_close, proposal=NUMBER, operator="boss").name == "Completed"
 
 
 def fail_migration(site):
