@@ -92,6 +92,8 @@ class ProposalView:
         contacts: Principal investigator, main proposer and local contact; the first two
             count as data managers.
         hold: Holds that stand, a line each, `kind: reason`; empty when none does.
+        writable_until: When the team of a Reviewed proposal stops writing, aware; None in
+            other states.
     """
 
     number: int
@@ -118,6 +120,7 @@ class ProposalView:
     contacts: tuple[Member, ...] = ()
     steps: tuple[Step, ...] = ()
     hold: str = ""
+    writable_until: datetime | None = None
 
 
 @dataclass(frozen=True)

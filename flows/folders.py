@@ -8,6 +8,7 @@ from policies.access import Phase, Plan
 from policies.errors import Invalid
 from policies.vocabulary import StepState
 from tasks import storage
+from tasks.records import beamtimes
 from tasks.records.views import ProposalView
 from tasks.storage import PosixStorage
 
@@ -51,7 +52,7 @@ def online_plan(view: ProposalView, phase: Phase) -> Plan:
 
 
 def _phase(view: ProposalView) -> Phase:
-    return access.phase_of(view.state)
+    return beamtimes.phase(view)
 
 
 def offline_stores(view: ProposalView, phase: Phase) -> list[tuple[PosixStorage, Plan]]:

@@ -92,6 +92,8 @@ class Duty(StrEnum):
     """Active becomes Finished after the last beamtime, where switched on."""
     AUTO_CLOSE = "auto-close"
     """Reviewed becomes Closed, where switched on."""
+    LAPSE_RIGHTS = "lapse-rights"
+    """The team stops writing to the proposal's folders, a year after the review."""
     AUTO_QUALITY = "auto-quality"
     """The run is assessed Good after a delay, where the proposal says so."""
     STALE_OPEN_RUN = "stale-open-run"

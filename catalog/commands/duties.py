@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select, tuple_
 
+from catalog.commands.portal_book import site
 from catalog.memory import memory
 from catalog.tables.journal import Obligation
 from catalog.tables.proposals import Proposal
+from policies.access_table import writable_until
 from policies.beamtime import BeamtimeFacts
 from policies.vocabulary import BeamtimeState as S
 from policies.vocabulary import Duty
@@ -38,6 +40,7 @@ def plan(session: Session, proposal: Proposal, facts: BeamtimeFacts, now: dateti
         wanted[Duty.REMIND_REVIEW] = (proposal.status_since or now) + REVIEW_AFTER
     if state is S.REVIEWED:
         wanted[Duty.AUTO_CLOSE] = proposal.data_archived_at or now
+        wanted[Duty.LAPSE_RIGHTS] = writable_until(proposal.status_since or now, site(session).zone)
     _align(session, proposal.number, wanted, now)
 
 

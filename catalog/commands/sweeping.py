@@ -12,7 +12,7 @@ from catalog.queries.sweeps import Stuck
 from catalog.tables.journal import Obligation
 from policies.actor import SYSTEM
 from policies.errors import Missing, Refused
-from policies.vocabulary import BeamtimeEvent, Duty, Role, Work
+from policies.vocabulary import BeamtimeEvent, Duty, Role, StepName, Work
 
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
@@ -121,6 +121,18 @@ def _close(session: Session, row: Obligation, a: Automatic, now: datetime) -> _O
     return "asked for beamtime-close", None
 
 
+def _lapse(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _Outcome:
+    ask(
+        session,
+        Work.PROPOSAL_PREPARE,
+        key=f"{Work.PROPOSAL_PREPARE}:{row.proposal}:lapse:{row.id}",
+        now=now,
+        parameters={"proposal": row.proposal, "only": [str(StepName.OFFLINE_ACLS)]},
+        proposal=row.proposal,
+    )
+    return "asked for the rights of a lapsed proposal", None
+
+
 def _quality(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _Outcome:
     try:
         with session.begin_nested():
@@ -146,6 +158,7 @@ _DUTIES: dict[Duty, _Duty] = {
     Duty.AUTO_START: _start,
     Duty.AUTO_FINISH: _finish,
     Duty.AUTO_CLOSE: _close,
+    Duty.LAPSE_RIGHTS: _lapse,
     Duty.AUTO_QUALITY: _quality,
     Duty.RETRY_MIGRATION: _retry,
 }

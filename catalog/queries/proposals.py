@@ -7,10 +7,11 @@ from sqlmodel import Session, col, select
 from catalog.queries.facts import online_store
 from catalog.queries.find import proposal_row
 from catalog.tables.facility import Instrument, InstrumentCycle
+from catalog.tables.journal import Obligation
 from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
 from catalog.views import Member, ProposalView, Step
-from policies.vocabulary import BeamtimeState, DataAccessRole
+from policies.vocabulary import BeamtimeState, DataAccessRole, Duty
 
 
 def proposal_view(session: Session, number: int) -> ProposalView:
@@ -50,7 +51,20 @@ def _view(session: Session, p: Proposal) -> ProposalView:
         contacts=_contacts(session, p),
         steps=steps(session, p),
         hold=p.hold,
+        writable_until=_writable_until(session, p),
     )
+
+
+def _writable_until(session: Session, p: Proposal) -> datetime | None:
+    """The date that was promised when the proposal was reviewed last."""
+    if p.flg_beamtime_status is not BeamtimeState.REVIEWED:
+        return None
+    return session.exec(
+        select(Obligation.due_at)
+        .where(Obligation.proposal == p.number, Obligation.duty == Duty.LAPSE_RIGHTS)
+        .order_by(col(Obligation.id).desc())
+        .limit(1)
+    ).first()
 
 
 def _uid(session: Session, user_id: int | None) -> str:

@@ -6,6 +6,7 @@ from catalog.commands import holds, proposals
 from catalog.queries.proposals import proposal_view
 from catalog.views import BeamtimeMove, ProposalView
 from policies import permissions
+from policies.access_table import Phase, phase_of
 from policies.vocabulary import BeamtimeEvent, BeamtimeState, HoldKind, StepName, StepState
 from tasks.records.base import actor, database, now
 
@@ -18,6 +19,11 @@ def proposal(number: int) -> ProposalView:
     """
     with database().read() as session:
         return proposal_view(session, number)
+
+
+def phase(view: ProposalView) -> Phase:
+    """The phase that rights on its folders follow now: time alone ends some of them."""
+    return phase_of(view.state, now(), view.writable_until)
 
 
 def demand(action: str, number: int, operator: str) -> None:

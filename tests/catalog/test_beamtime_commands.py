@@ -169,6 +169,17 @@ def test_obligations_follow_the_state(facility_database):
         assert owed() == {Duty.AUTO_FINISH: T0 + timedelta(days=6)}
         proposals.advance(session, NUMBER, BeamtimeEvent.FINISH, MANAGER, T0)
         assert owed() == {Duty.REMIND_REVIEW: T0 + timedelta(days=14)}
+        proposals.fill_shifts(session, NUMBER, 9, LEADER, T0)
+        proposals.advance(session, NUMBER, BeamtimeEvent.REVIEW, LEADER, T0)
+        a_year_later = T0.replace(year=T0.year + 1)
+        assert owed() == {Duty.AUTO_CLOSE: T0, Duty.LAPSE_RIGHTS: a_year_later}
+        assert proposal_view(session, NUMBER).writable_until == a_year_later
+        proposals.advance(session, NUMBER, BeamtimeEvent.CLOSE, LEADER, T0)
+        assert owed() == {}
+        assert proposal_view(session, NUMBER).writable_until is None
+        later = T0 + timedelta(days=500)
+        proposals.advance(session, NUMBER, BeamtimeEvent.REOPEN, ADMIN, later, "late analysis")
+        assert owed()[Duty.LAPSE_RIGHTS] == later.replace(year=later.year + 1)
 
 
 def test_a_step_recorded_twice_is_one_history_row(facility_database):

@@ -161,6 +161,7 @@ def upgrade() -> None:  # noqa: PLR0915
                 "auto-start",
                 "auto-finish",
                 "auto-close",
+                "lapse-rights",
                 "auto-quality",
                 "stale-open-run",
                 "retry-migration",
