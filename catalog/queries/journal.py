@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from catalog.commands.journal import GENESIS, digest
 from catalog.queries.find import proposal_row
@@ -188,10 +188,12 @@ def outbox_list(
 
 
 def oldest_waiting(session: Session) -> datetime | None:
-    """When the oldest row was asked for that nobody took yet, None when all is handed over."""
+    """When the oldest row was asked for that nobody took yet, None when all is handed over.
+
+    No order and no limit: they would tempt a planner to walk the whole outbox by id.
+    """
     return session.exec(
-        select(Outbox.asked_at)
-        .where(col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None))
-        .order_by(col(Outbox.id))
-        .limit(1)
-    ).first()
+        select(func.min(Outbox.asked_at)).where(
+            col(Outbox.sent_at).is_(None), col(Outbox.given_up_at).is_(None)
+        )
+    ).one()

@@ -35,7 +35,8 @@ def unconcluded(session: Session, now: datetime, older_than: timedelta) -> list[
         .limit(500)
     ).all()
     ends = _ends(session, {row.work for row in rows}, now - older_than)
-    return [item_of(row) for row in rows if _lost(session, row, ends, now)]
+    busy = _at_work(session, {lease_key(r.work, r.proposal, r.run) for r in rows}, now)
+    return [item_of(row) for row in rows if _lost(row, ends, busy)]
 
 
 def _ends(session: Session, works: set[str], since: datetime) -> dict[str, datetime]:
@@ -49,9 +50,19 @@ def _ends(session: Session, works: set[str], since: datetime) -> dict[str, datet
     return {work: sent_at for work, sent_at in rows if sent_at is not None}
 
 
-def _lost(session: Session, row: Outbox, ends: dict[str, datetime], now: datetime) -> bool:
-    lease = session.get(Lease, lease_key(row.work, row.proposal, row.run))
-    if lease is not None and lease.released_at is None and lease.expires_at > now:
+def _at_work(session: Session, keys: set[str], now: datetime) -> set[str]:
+    """Units of work that somebody holds a live lease on."""
+    return set(
+        session.exec(
+            select(Lease.key)
+            .where(col(Lease.key).in_(keys), Lease.expires_at > now)
+            .where(col(Lease.released_at).is_(None))
+        )
+    )
+
+
+def _lost(row: Outbox, ends: dict[str, datetime], busy: set[str]) -> bool:
+    if lease_key(row.work, row.proposal, row.run) in busy:
         return False
     if taken_along(row):
         return True

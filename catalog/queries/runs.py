@@ -1,6 +1,6 @@
 """The run table, one page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, func, select
 
@@ -11,14 +11,20 @@ from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
 from catalog.views import RunView
 from policies.run import quality_label
-from policies.vocabulary import Severity
+from policies.vocabulary import RunState, Severity
 
 PAGE = 100
 """Rows of one page."""
 
 
 def run_table(
-    session: Session, number: int, before: int | None = None, limit: int = PAGE
+    session: Session,
+    number: int,
+    before: int | None = None,
+    limit: int = PAGE,
+    *,
+    states: Collection[RunState] | None = None,
+    quality: int | None = None,
 ) -> list[RunView]:
     """A page of a proposal's runs, newest first.
 
@@ -27,6 +33,8 @@ def run_table(
         number: Proposal number.
         before: Run number of the last row of the page before; None for the first page.
         limit: Rows of the page.
+        states: Only runs that stand here; None for all.
+        quality: Only runs so assessed, a code of `RunQuality` or a site's own; None for all.
 
     Raises:
         Missing: No such proposal.
@@ -40,6 +48,10 @@ def run_table(
     )
     if before is not None:
         query = query.where(Run.run_number < before)
+    if states is not None:
+        query = query.where(col(Run.state).in_(states))
+    if quality is not None:
+        query = query.where(Run.flg_run_quality == quality)
     rows = session.exec(query.order_by(col(Run.run_number).desc()).limit(limit)).all()
     ids = [run.id or 0 for run, _, _ in rows]
     stores, findings = _repositories(session, ids), _findings(session, ids)

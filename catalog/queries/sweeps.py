@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
+from sqlalchemy import cast, literal
 from sqlmodel import Session, and_, col, exists, or_, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -48,13 +50,14 @@ class Stuck:
 
 def due_obligations(session: Session, now: datetime, limit: int = 500) -> list[Due]:
     """Obligations to drain, the longest due first."""
-    rows = session.exec(
-        select(Obligation)
-        .where(col(Obligation.settled_at).is_(None), Obligation.due_at <= now)
-        .order_by(col(Obligation.due_at), col(Obligation.id))
+    o = Obligation
+    rows = session.execute(
+        sa.select(col(o.id), col(o.duty), col(o.proposal), col(o.run), col(o.due_at))
+        .where(col(o.settled_at).is_(None), col(o.due_at) <= now)
+        .order_by(col(o.due_at), col(o.id))
         .limit(limit)
     )
-    return [Due(r.id or 0, r.duty, r.proposal, r.run, r.due_at) for r in rows]
+    return [Due(*row) for row in rows]
 
 
 def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]:
@@ -65,19 +68,9 @@ def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]
             for state, wait in TRANSIENT_LIMIT.items()
         )
     )
-    rows = session.exec(
-        select(Run, Proposal.number)
-        .join(Proposal, col(Proposal.id) == Run.proposal_id)
-        .where(overdue, ~exists(_blocking()))
-        .order_by(col(Run.state_since))
-        .limit(limit)
-    )
-    found = [
-        Stuck(number, run.run_number, run.state, run.state_since, "nobody works on it")
-        for run, number in rows
-        if not _busy(session, number, run.run_number, now)
-    ]
-    return found + _incomplete(session, now, limit)
+    query = _runs().where(overdue, ~exists(_blocking())).order_by(col(Run.state_since))
+    rows = _unattended(session, query, Work.RUN_MIGRATE, now, limit)
+    return [Stuck(*row, "nobody works on it") for row in rows] + _incomplete(session, now, limit)
 
 
 def _blocking() -> "SelectOfScalar[int] | SelectOfScalar[None]":
@@ -90,60 +83,63 @@ def _blocking() -> "SelectOfScalar[int] | SelectOfScalar[None]":
 
 
 def _incomplete(session: Session, now: datetime, limit: int) -> list[Stuck]:
-    """Migrated runs whose further copies are still only intended."""
-    missing = (
-        select(Replica.id)
-        .join(RunDataGroup, col(RunDataGroup.data_group_id) == Replica.data_group_id)
-        .where(col(RunDataGroup.run_id) == Run.id, col(Replica.flg_available))
-        .where(Replica.state_since < now - TRANSIENT_LIMIT[RunState.MIGRATION_REQUESTED])
-        .where(
-            col(Replica.state).in_(
-                [ReplicaState.PLANNED, ReplicaState.COPYING, ReplicaState.SUSPECT]
-            )
-        )
+    """Migrated runs whose further copies are still only intended.
+
+    From the few copies that are neither proved nor gone to their runs, not the other way
+    round: the order and the words are those of the index on such copies.
+    """
+    query = (
+        _runs()
+        .join(RunDataGroup, col(RunDataGroup.run_id) == Run.id)
+        .join(Replica, col(Replica.data_group_id) == RunDataGroup.data_group_id)
+        .where(col(Replica.state) != ReplicaState.VERIFIED)
+        .where(col(Replica.state) != ReplicaState.GONE)
+        .where(col(Replica.state_since) < now - TRANSIENT_LIMIT[RunState.MIGRATION_REQUESTED])
+        .where(col(Replica.flg_available), col(Run.state) == RunState.MIGRATED)
+        .order_by(col(Replica.state_since))
     )
-    rows = session.exec(
-        select(Run, Proposal.number)
-        .join(Proposal, col(Proposal.id) == Run.proposal_id)
-        .where(Run.state == RunState.MIGRATED, exists(missing))
-        .order_by(col(Run.id))
-        .limit(limit)
-    )
-    return [
-        Stuck(number, run.run_number, run.state, run.state_since, "a further copy is missing")
-        for run, number in rows
-        if not _busy(session, number, run.run_number, now)
-    ]
+    rows = _unattended(session, query, Work.RUN_MIGRATE, now, limit)
+    return [Stuck(*row, "a further copy is missing") for row in dict.fromkeys(rows)]
 
 
 def uninspected_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]:
     """Runs that ended and whose files nobody has registered yet."""
-    rows = session.exec(
-        select(Run, Proposal.number)
-        .join(Proposal, col(Proposal.id) == Run.proposal_id)
-        .where(col(Run.inspected_at).is_(None), Run.state != RunState.OPEN)
-        .where(Run.state_since < now - UNINSPECTED_LIMIT)
+    query = (
+        _runs()
+        .where(col(Run.inspected_at).is_(None), col(Run.state) != RunState.OPEN)
+        .where(col(Run.state_since) < now - UNINSPECTED_LIMIT)
         .order_by(col(Run.state_since))
-        .limit(limit)
     )
-    return [
-        Stuck(n, r.run_number, r.state, r.state_since, "files not registered", Work.RUN_CLOSED)
-        for r, n in rows
-        if not _busy(session, n, r.run_number, now, Work.RUN_CLOSED)
-    ]
+    rows = _unattended(session, query, Work.RUN_CLOSED, now, limit)
+    return [Stuck(*row, "files not registered", Work.RUN_CLOSED) for row in rows]
 
 
-def _busy(
-    session: Session, proposal: int, run: int, now: datetime, work: Work = Work.RUN_MIGRATE
-) -> bool:
-    """Whether a lease is alive or an asking is still on its way."""
-    lease = session.get(Lease, f"{work}:{proposal}:{run}")
-    if lease is not None and lease.released_at is None and lease.expires_at > now:
-        return True
-    waiting = session.exec(
+_Row = tuple[int, int, RunState, datetime]
+
+
+def _runs() -> sa.Select[_Row]:
+    """Proposal number, run number, state, since when."""
+    return sa.select(
+        col(Proposal.number), col(Run.run_number), col(Run.state), col(Run.state_since)
+    ).join(Run, col(Run.proposal_id) == Proposal.id)
+
+
+def _unattended(
+    session: Session, query: sa.Select[_Row], work: Work, now: datetime, limit: int
+) -> list[_Row]:
+    """Those of the runs that nobody works on and for which no asking is on its way."""
+    unit = literal(f"{work}:") + cast(Proposal.number, sa.String)
+    at_work = (
+        select(Lease.key)
+        .where(Lease.key == unit + literal(":") + cast(Run.run_number, sa.String))
+        .where(Lease.expires_at > now, col(Lease.released_at).is_(None))
+    )
+    asked = (
         select(Outbox.id)
-        .where(Outbox.work == work, Outbox.proposal == proposal, Outbox.run == run)
+        .where(Outbox.work == work, Outbox.proposal == Proposal.number)
+        .where(Outbox.run == Run.run_number)
         .where(col(Outbox.concluded_at).is_(None), col(Outbox.given_up_at).is_(None))
-        .limit(1)
-    ).first()
-    return waiting is not None
+    )
+    idle = query.where(~exists(at_work), ~exists(asked)).limit(limit)
+    found = session.execute(idle)
+    return [(proposal, run, state, since) for proposal, run, state, since in found]

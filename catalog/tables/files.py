@@ -91,7 +91,15 @@ class Replica(SQLModel, table=True):
     """A copy of a data group in a repository; the row stays when the copy is gone."""
 
     __tablename__ = "data_groups_repositories"
-    __table_args__ = (sa.UniqueConstraint("data_group_id", "repository_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("data_group_id", "repository_id"),
+        sa.Index(
+            "ix_data_groups_repositories_unproved",
+            "state_since",
+            sqlite_where=sa.text("state <> 'verified' AND state <> 'gone'"),
+            postgresql_where=sa.text("state <> 'verified' AND state <> 'gone'"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     data_group_id: int = Field(foreign_key="data_groups.id")

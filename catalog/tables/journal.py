@@ -80,7 +80,7 @@ class Outbox(SQLModel, table=True):
         sa.UniqueConstraint("key"),
         sa.Index(
             "ix_outbox_unsent",
-            "due_at",
+            "kind",
             "id",
             sqlite_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
             postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
@@ -90,6 +90,12 @@ class Outbox(SQLModel, table=True):
             "sent_at",
             sqlite_where=sa.text("concluded_at IS NULL"),
             postgresql_where=sa.text("concluded_at IS NULL"),
+        ),
+        sa.Index(
+            "ix_outbox_ended",
+            "concluded_at",
+            sqlite_where=sa.text("concluded_at IS NOT NULL AND kind = 'flow'"),
+            postgresql_where=sa.text("concluded_at IS NOT NULL AND kind = 'flow'"),
         ),
         sa.Index("ix_outbox_subject", "proposal", "run"),
     )

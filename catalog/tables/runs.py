@@ -21,6 +21,12 @@ class Run(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("proposal_id", "run_number"),
         sa.Index("ix_runs_state_since", "state", "state_since"),
+        sa.Index(
+            "ix_runs_uninspected",
+            "state_since",
+            sqlite_where=sa.text("inspected_at IS NULL"),
+            postgresql_where=sa.text("inspected_at IS NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_b765d0d2, after nothing.
+Revision: 0001_51800dce, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_b765d0d2"
+revision = "0001_51800dce"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -225,6 +225,14 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("key", name=op.f("uq_outbox_key")),
     )
+    op.create_index(
+        "ix_outbox_ended",
+        "outbox",
+        ["concluded_at"],
+        unique=False,
+        sqlite_where=sa.text("concluded_at IS NOT NULL AND kind = 'flow'"),
+        postgresql_where=sa.text("concluded_at IS NOT NULL AND kind = 'flow'"),
+    )
     op.create_index("ix_outbox_subject", "outbox", ["proposal", "run"], unique=False)
     op.create_index(
         "ix_outbox_unconcluded",
@@ -237,7 +245,7 @@ def upgrade() -> None:  # noqa: PLR0915
     op.create_index(
         "ix_outbox_unsent",
         "outbox",
-        ["due_at", "id"],
+        ["kind", "id"],
         unique=False,
         sqlite_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
         postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
@@ -856,6 +864,14 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_index(op.f("ix_runs_experiment_id"), "runs", ["experiment_id"], unique=False)
     op.create_index("ix_runs_state_since", "runs", ["state", "state_since"], unique=False)
+    op.create_index(
+        "ix_runs_uninspected",
+        "runs",
+        ["state_since"],
+        unique=False,
+        sqlite_where=sa.text("inspected_at IS NULL"),
+        postgresql_where=sa.text("inspected_at IS NULL"),
+    )
     op.create_table(
         "data_files",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -921,6 +937,14 @@ def upgrade() -> None:  # noqa: PLR0915
         "data_groups_repositories",
         ["repository_id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_data_groups_repositories_unproved",
+        "data_groups_repositories",
+        ["state_since"],
+        unique=False,
+        sqlite_where=sa.text("state <> 'verified' AND state <> 'gone'"),
+        postgresql_where=sa.text("state <> 'verified' AND state <> 'gone'"),
     )
     op.create_table(
         "dataset_files",
