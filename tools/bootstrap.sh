@@ -70,7 +70,7 @@ install_packages() {
     fi
     rm -f "$log"
     if [[ -d /run/systemd/system ]]; then
-        say "Debian may have started its own slapd or postgresql service; beamkeeper starts" \
+        say "Debian may have started its own slapd, postgresql or nginx; beamkeeper starts" \
             "private ones on other ports and never touches those"
     fi
 }
