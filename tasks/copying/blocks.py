@@ -15,6 +15,8 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import xxhash
 
@@ -88,15 +90,37 @@ class Sums:
 
 @dataclass
 class Opened:
-    """An open file, past the page cache where the file system can.
+    """An open file, past the page cache where the file system can; closed after a `with`.
 
     Attributes:
         fd: Its descriptor.
         direct: Whether O_DIRECT is in force.
+        seen: What was known of it when it was opened, None when nobody looked.
     """
 
     fd: int
     direct: bool
+    seen: os.stat_result | None = None
+
+    def __enter__(self) -> Self:
+        """Open already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        os.close(self.fd)
+
+    def stat(self) -> os.stat_result:
+        """What was known of it before anything was read."""
+        if self.seen is None:
+            self.seen = os.fstat(self.fd)
+        return self.seen
+
+    def sync(self) -> None:
+        """Bring it to its medium; what was seen before may have moved with that."""
+        os.fsync(self.fd)
+        self.seen = None
 
     @property
     def read_back(self) -> ReadBack:
@@ -185,18 +209,18 @@ def blocks(
         Stopped: `stop` was set.
         OSError: Reading failed.
     """
-    source = _ahead(file, size, arena, stop) if size > BLOCK else _plain(file, size, arena)
-    with contextlib.closing(source):
-        for block in source:
-            if stop.is_set():
-                raise Stopped
-            yield block
-
-
-def _plain(file: Opened, size: int, arena: Arena) -> Generator[memoryview, None, None]:
-    buffer = arena.first()
-    if size:
-        yield buffer[: file.read_at(buffer, 0, size)]
+    if size > BLOCK:
+        with contextlib.closing(_ahead(file, size, arena, stop)) as source:
+            for block in source:
+                if stop.is_set():
+                    raise Stopped
+                yield block
+    elif size:
+        buffer = arena.first()
+        count = file.read_at(buffer, 0, size)
+        if stop.is_set():
+            raise Stopped
+        yield buffer[:count]
 
 
 def _ahead(

@@ -39,7 +39,7 @@ def read_through(
         Stopped: `stop` was set.
         OSError: Reading failed.
     """
-    before = os.fstat(file.fd)
+    before = file.stat()
     sums, offset = Sums(), 0
     with contextlib.closing(blocks(file, before.st_size, arena, stop)) as source:
         for block in source:
@@ -139,7 +139,7 @@ def _size(root: Folder, path: str) -> int | None:
     with translated("source", path):
         try:
             with root.opened(path) as file:
-                return os.fstat(file.fd).st_size
+                return file.stat().st_size
         except (NotAFileError, FileNotFoundError):
             return None
 

@@ -100,10 +100,11 @@ def copy_run(
         with translated("destination", str(destination), target.fd):
             target.make(folders_of(e.relative_path for e in entries), options.folder_mode)
             leftovers = attempt.sweep(entries) if may_sweep else ()
-            _refuse_full(target, entries)
+            absent = _absent(target, entries)
+            _refuse_full(target, [e for e in entries if e.relative_path in absent])
         meter = Meter(sum(e.size_bytes for e in entries), len(entries), on_progress, passes=2)
-        crew = stack.enter_context(Crew(options.workers, meter, should_continue))
-        stage = Stage(origin, target, attempt, options, meter, after_write, crew.stop)
+        crew = stack.enter_context(Crew(_workers(entries, options), meter, should_continue))
+        stage = Stage(origin, target, attempt, options, meter, after_write, crew.stop, absent)
         publisher = Publisher(target, attempt, options)
         proofs, faults = _conduct(crew, stage, publisher, meter, entries)
     if faults:
@@ -150,6 +151,12 @@ def units(entries: Iterable[ManifestEntry]) -> Generator[list[ManifestEntry]]:
         size += entry.size_bytes
     if batch:
         yield batch
+
+
+def _workers(entries: Sequence[ManifestEntry], options: CopyOptions) -> int:
+    """How many work at a time."""
+    large = any(entry.size_bytes > BLOCK for entry in entries)
+    return options.workers if large else min(options.workers, options.batches)
 
 
 def _source(path: Path, entries: Sequence[ManifestEntry]) -> Folder:
@@ -211,13 +218,23 @@ def _refuse_overlap(source: Path, destination: Path) -> None:
         raise Invalid(why, fields={"destination": why})
 
 
-def _refuse_full(target: Folder, entries: Sequence[ManifestEntry]) -> None:
+def _absent(target: Folder, entries: Sequence[ManifestEntry]) -> frozenset[str]:
+    """Paths with nothing at the destination, from one look at each folder."""
+    there = {
+        f"{folder}/{name}" if folder else name
+        for folder in {e.relative_path.rpartition("/")[0] for e in entries}
+        for name in target.names(folder)
+    }
+    return frozenset(e.relative_path for e in entries) - there
+
+
+def _refuse_full(target: Folder, missing: Sequence[ManifestEntry]) -> None:
     """Refuse before the first byte when the missing files cannot fit.
 
     Raises:
         Denied: Not enough room.
     """
-    needed = sum(e.size_bytes for e in entries if target.kind(e.relative_path) is None)
+    needed = sum(e.size_bytes for e in missing)
     free = room(target.fd)
     if needed > free:
         text = f"destination {target.path}: {needed:,} bytes are needed, {free:,} are free"

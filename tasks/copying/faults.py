@@ -2,8 +2,7 @@
 
 import errno
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from types import TracebackType
 
 from policies.errors import BeamkeeperError, Denied, Invalid, Unavailable
 
@@ -41,19 +40,30 @@ def fault(error: OSError, where: str, name: str, free_bytes: int | None = None) 
     return Unavailable(text, **context)
 
 
-@contextmanager
-def translated(where: str, name: str, folder: int | None = None) -> Generator[None]:
+class translated:  # noqa: N801 - used as a statement
     """Turn an `OSError` of the block into one of ours.
+
+    A class and not a generator: it stands around every call on every small file.
 
     Args:
         where: `source` or `destination`.
         name: What the block works on.
         folder: Descriptor on the file system, to tell how much room is left.
     """
-    try:
-        yield
-    except OSError as error:
-        raise fault(error, where, name, _free(folder)) from error
+
+    __slots__ = ("_folder", "_name", "_where")
+
+    def __init__(self, where: str, name: str, folder: int | None = None) -> None:
+        self._where, self._name, self._folder = where, name, folder
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, OSError):
+            raise fault(error, self._where, self._name, _free(self._folder)) from error
 
 
 def _free(folder: int | None) -> int | None:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,9 +47,14 @@ class Folder:
     ) -> None:
         os.close(self.fd)
 
-    @contextmanager
-    def parent(self, relative_path: str) -> Generator[tuple[int, str]]:
+    def parent(self, relative_path: str) -> AbstractContextManager[tuple[int, str]]:
         """Open the folder that a file is in; give its descriptor and the file's name."""
+        if "/" not in relative_path:
+            return nullcontext((self.fd, relative_path))
+        return self._walked(relative_path)
+
+    @contextmanager
+    def _walked(self, relative_path: str) -> Generator[tuple[int, str]]:
         *folders, name = relative_path.split("/")
         fd = self.fd
         try:
@@ -69,20 +74,15 @@ class Folder:
             with self.parent(path) as (fd, name):
                 make_folder(name, mode, fd)
 
-    @contextmanager
-    def opened(self, relative_path: str) -> Generator[Opened]:
-        """Open a regular file for reading.
+    def opened(self, relative_path: str) -> Opened:
+        """Open a regular file for reading; to be used in a `with`.
 
         Raises:
             NotAFileError: Something else stands there.
             OSError: It is missing or may not be read.
         """
         with self.parent(relative_path) as (fd, name):
-            file = _open_regular(name, fd)
-        try:
-            yield file
-        finally:
-            os.close(file.fd)
+            return _open_regular(name, fd)
 
     def kind(self, relative_path: str) -> int | None:
         """File type bits of what stands there, links not followed; None when nothing does."""
@@ -171,7 +171,7 @@ def _open_regular(name: str, parent: int) -> Opened:
         if error.errno in {errno.ELOOP, errno.ENXIO}:
             raise NotAFileError(name) from error
         raise
-    if not stat.S_ISREG(os.fstat(file.fd).st_mode):
+    if not stat.S_ISREG(file.stat().st_mode):
         os.close(file.fd)
         raise NotAFileError(name)
     return file

@@ -124,6 +124,8 @@ class CopyOptions:
         file_mode: Mode of new files; a default ACL of the folder narrows it, else the umask.
         folder_mode: Mode of new folders, likewise.
         workers: Files or batches at work at a time.
+        batches: At most so many where all files are small: more wait for the interpreter and
+            not for the disk, and only cost CPU.
     """
 
     replace_suspect: bool = False
@@ -131,6 +133,7 @@ class CopyOptions:
     file_mode: int = 0o640
     folder_mode: int = 0o750
     workers: int = 4
+    batches: int = 2
 
 
 @dataclass(frozen=True, slots=True)

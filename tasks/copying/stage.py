@@ -5,7 +5,7 @@ Many small files share one `syncfs`: syncing each by itself costs a journal comm
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -54,6 +54,8 @@ class Stage:
         meter: Counts each byte twice: written, read back.
         after_write: Called between the write and the re-read of every file.
         stop: Set to end early.
+        absent: Paths that had no file when the copy began: they are not looked for again.
+            Whatever appears there meanwhile is found when the name is given.
     """
 
     def __init__(
@@ -65,10 +67,11 @@ class Stage:
         meter: Meter,
         after_write: AfterWrite | None,
         stop: threading.Event,
+        absent: Set[str] = frozenset(),
     ) -> None:
         self._source, self._destination = source, destination
         self._attempt, self._options, self._meter = attempt, options, meter
-        self._after_write, self._stop = after_write, stop
+        self._after_write, self._stop, self._absent = after_write, stop, absent
 
     def unit(self, entries: Sequence[ManifestEntry], arena: Arena) -> list[Staged | Discrepancy]:
         """Copy some files, sync once, read all of them back.
@@ -82,9 +85,11 @@ class Stage:
             Unavailable: A file system failed.
         """
         results: list[Staged | Discrepancy] = []
+        found: Staged | Discrepancy | str | None
         written: list[tuple[ManifestEntry, str]] = []
         for entry in entries:
-            found = self._present(entry, arena) or self._write(entry, arena, len(entries) == 1)
+            found = None if entry.relative_path in self._absent else self._present(entry, arena)
+            found = found or self._write(entry, arena, len(entries) == 1)
             if isinstance(found, str):
                 written.append((entry, found))
             else:
@@ -137,7 +142,7 @@ class Stage:
         """Read the source once: digest, write, compare with the manifest."""
         try:
             with self._source.opened(entry.relative_path) as file:
-                size = os.fstat(file.fd).st_size
+                size = file.stat().st_size
                 if size != entry.size_bytes:
                     return wrong_size(entry, size, "source")
                 return self._pour(entry, file, part, arena, alone)
@@ -173,7 +178,7 @@ class Stage:
 
     def _settle(self, target: Opened, source: Opened, alone: bool) -> None:
         """Give the copy the source's times; bring it to the medium unless a batch does."""
-        times = os.fstat(source.fd)
+        times = source.stat()
         os.utime(target.fd, ns=(times.st_atime_ns, times.st_mtime_ns))
         if alone:
             os.fsync(target.fd)
@@ -200,7 +205,7 @@ class Stage:
         """Read a file from the medium, not from memory."""
         with folder.opened(path) as file:
             if sync:
-                os.fsync(file.fd)
+                file.sync()
             if not file.direct:
                 file.forget()
             found = read_through(
