@@ -49,6 +49,7 @@ def run_relay(settings: Settings) -> None:
         engine,
         Courier(settings.gateway.subscribers),
         notifier(database, settings.notices),
+        flows_at_once=settings.work.along_flows,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: relay.stop())

@@ -32,6 +32,9 @@ HOLD = timedelta(minutes=15)
 FLOW_PAUSE = timedelta(seconds=30)
 """Longest pause between two tries to start a flow: people wait for it."""
 
+LOOK_PAUSE = timedelta(seconds=0.5)
+"""After a look at what waits without room for any, nobody looks again for so long."""
+
 FLOW_HOLD = timedelta(seconds=30)
 """How long a flow run at work leaves a row alone that a relay is handing over."""
 
@@ -97,6 +100,7 @@ class FlowLane:
         self._start = start
         self._hands = hands
         self._flows_at_once = flows_at_once
+        self._full_until: datetime | None = None
         self._pool = ThreadPoolExecutor(hands, thread_name_prefix="relay-flows")
 
     def round(self, clock: Callable[[], datetime]) -> tuple[int, bool]:
@@ -121,11 +125,7 @@ class FlowLane:
         with self._database.read() as session:
             now = clock()
             items = outbox.due(session, now, [OutboxKind.FLOW], BATCH, but_not_for=WORKS)
-            wanted = {
-                lane: free
-                for lane in traffic.waiting_for(session, WORKS, now)
-                if (free := room(traffic.traffic(session, *lane, now), self._flows_at_once))
-            }
+            wanted = self._wanted(session, now)
         held: list[Item] = []
         if wanted:
             with self._database.write() as session:
@@ -134,6 +134,19 @@ class FlowLane:
                     until = now + FLOW_HOLD
                     held += along.hand_over(session, work, proposal, now, free, until)
         return sorted(items + held, key=lambda item: item.id), held
+
+    def _wanted(self, session: Session, now: datetime) -> dict[tuple[str, int], int]:
+        """How many flows to start now of work that is taken along: by work and proposal."""
+        if self._full_until is not None and now < self._full_until:
+            return {}
+        waiting = traffic.waiting_for(session, WORKS, now)
+        free = {
+            lane: room(traffic.traffic(session, *lane, now), self._flows_at_once)
+            for lane in waiting
+        }
+        wanted = {lane: count for lane, count in free.items() if count}
+        self._full_until = now + LOOK_PAUSE if waiting and not wanted else None
+        return wanted
 
     def _note(
         self, done: Sequence[Outcome], untried: Sequence[Item], clock: Callable[[], datetime]

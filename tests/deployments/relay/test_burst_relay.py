@@ -48,6 +48,7 @@ def test_few_flows_are_started_and_the_others_are_taken_along(place):
     assert sorted(done) == runs[:20]
     assert done[1:10] == runs[2:11]
     for _ in range(2):
+        place.later(seconds=1)
         relay.round()
         done += place.work(most=9)
     relay.round()
