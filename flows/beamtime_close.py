@@ -1,4 +1,4 @@
-"""folders lose every write bit:The proposal is frozen."""
+"""The proposal is frozen: its folders lose every write bit."""
 
 from typing import Any
 
@@ -6,10 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.forms import Operator, ProposalNumber, Reason
-from flows.moving import move
-from flows.outcome import Result, conduct
+from flows.moving import conduct_move
 from policies.vocabulary import BeamtimeEvent, Work
-from tasks.records.work import Working
 
 
 @flow(name="beamtime-close", flow_run_name="p{proposal:06d} close")
@@ -23,8 +21,4 @@ def beamtime_close(
         operator: Your account name; empty when the system asks.
         reason: Only needed to pass a guard as administrator.
     """
-
-    def body(_unit: Working) -> Result:
-        return move(proposal, BeamtimeEvent.CLOSE, operator, reason)
-
-    return conduct(Work.BEAMTIME_CLOSE, body, proposal=proposal)
+    return conduct_move(Work.BEAMTIME_CLOSE, BeamtimeEvent.CLOSE, proposal, operator, reason)

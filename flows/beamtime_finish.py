@@ -1,4 +1,4 @@
-"""no more runs:The beamtime ends."""
+"""The beamtime ends: no more runs."""
 
 from typing import Any
 
@@ -6,10 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.forms import Operator, ProposalNumber, Reason
-from flows.moving import move
-from flows.outcome import Result, conduct
+from flows.moving import conduct_move
 from policies.vocabulary import BeamtimeEvent, Work
-from tasks.records.work import Working
 
 
 @flow(name="beamtime-finish", flow_run_name="p{proposal:06d} finish")
@@ -23,8 +21,4 @@ def beamtime_finish(
         operator: Your account name; empty when the system asks.
         reason: Only needed to pass a guard as administrator.
     """
-
-    def body(_unit: Working) -> Result:
-        return move(proposal, BeamtimeEvent.FINISH, operator, reason)
-
-    return conduct(Work.BEAMTIME_FINISH, body, proposal=proposal)
+    return conduct_move(Work.BEAMTIME_FINISH, BeamtimeEvent.FINISH, proposal, operator, reason)

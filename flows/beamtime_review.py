@@ -1,4 +1,4 @@
-"""shifts and runs are assessed:The beamtime is reviewed."""
+"""The beamtime is reviewed: shifts and runs are assessed."""
 
 from typing import Any
 
@@ -6,10 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.forms import Operator, ProposalNumber, Reason
-from flows.moving import move
-from flows.outcome import Result, conduct
+from flows.moving import conduct_move
 from policies.vocabulary import BeamtimeEvent, Work
-from tasks.records.work import Working
 
 
 @flow(name="beamtime-review", flow_run_name="p{proposal:06d} review")
@@ -23,8 +21,4 @@ def beamtime_review(
         operator: Your account name; empty when the system asks.
         reason: Only needed to pass a guard as administrator.
     """
-
-    def body(_unit: Working) -> Result:
-        return move(proposal, BeamtimeEvent.REVIEW, operator, reason)
-
-    return conduct(Work.BEAMTIME_REVIEW, body, proposal=proposal)
+    return conduct_move(Work.BEAMTIME_REVIEW, BeamtimeEvent.REVIEW, proposal, operator, reason)

@@ -6,10 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.forms import Operator, ProposalNumber, Reason
-from flows.moving import move
-from flows.outcome import Result, conduct
+from flows.moving import conduct_move
 from policies.vocabulary import BeamtimeEvent, Work
-from tasks.records.work import Working
 
 
 @flow(name="beamtime-start", flow_run_name="p{proposal:06d} start")
@@ -23,8 +21,4 @@ def beamtime_start(
         operator: Your account name; empty when the system asks.
         reason: Only needed to pass a guard as administrator.
     """
-
-    def body(_unit: Working) -> Result:
-        return move(proposal, BeamtimeEvent.START, operator, reason)
-
-    return conduct(Work.BEAMTIME_START, body, proposal=proposal)
+    return conduct_move(Work.BEAMTIME_START, BeamtimeEvent.START, proposal, operator, reason)

@@ -1,13 +1,24 @@
 """A beamtime moves a step, and its folders follow."""
 
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
 from flows.folders import offline_stores, online_plan
-from flows.outcome import Result
+from flows.outcome import Result, conduct
 from policies.access import Phase, phase_of
 from policies.layout import proposal_folder
-from policies.vocabulary import BeamtimeEvent
+from policies.vocabulary import BeamtimeEvent, Work
 from tasks import storage
 from tasks.records import beamtimes
 from tasks.records.views import ProposalView
+
+
+def conduct_move(
+    work: Work, event: BeamtimeEvent, proposal: int, operator: str, reason: str
+) -> State[Any]:
+    """Put a beamtime event as the work of a flow."""
+    return conduct(work, lambda _unit: move(proposal, event, operator, reason), proposal=proposal)
 
 
 def move(proposal: int, event: BeamtimeEvent, operator: str, reason: str) -> Result:

@@ -97,8 +97,8 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         stack.callback(subscriber.stop)
         stack.enter_context(portal)
         directory = stack.enter_context(slapd(people=people))
-        # Prefect on SQLite serves one person; with workers that ask all the time it answers
-        # "database is locked".
+        # On SQLite it answers "database is locked" to workers that ask all the time, whatever
+        # is set (docs/decisions/0006).
         engine_database = stack.enter_context(postgres())
         engine_database.create("prefect")
         config = _configure(
