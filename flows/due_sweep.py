@@ -14,7 +14,7 @@ from tasks.records.work import Working
 
 @flow(name="due-sweep", flow_run_name="due-sweep")
 def due_sweep() -> State[Any]:
-    """Drain obligations: reminders, retries, automatic assessment and transitions.
+    """Drain obligations: reminders, retries, automatic assessment and transitions, rights that end.
 
     Automatic transitions happen only where the site's settings switch them on.
     """
