@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from datetime import timedelta
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,9 @@ def _slow(site):
     host, port = site.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as line:
         line.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
-        answer = line.recv(65536).decode()
-    return int(answer.split()[1]), json.loads(answer.split("\r\n\r\n")[1])
+        with HTTPResponse(line) as answer:
+            answer.begin()
+            return answer.status, json.load(answer)
 
 
 def _told(site, *message, **how):
