@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from policies.errors import Unavailable
@@ -40,7 +40,7 @@ class Database:
     """
 
     def __init__(self, url: str, pool_size: int = 8) -> None:
-        options: dict[str, Any] = {"pool_pre_ping": True}
+        options: dict[str, Any] = {}
         if url.startswith("sqlite"):
             options = {"connect_args": {"timeout": BUSY_MS / 1000, "check_same_thread": False}}
         else:
@@ -65,6 +65,7 @@ class Database:
             Unavailable: The database does not answer or the lock was not to be had.
         """
         with translated(), Session(self._writer, expire_on_commit=False) as session:
+            _begin(session)
             yield session
             session.commit()
 
@@ -76,6 +77,7 @@ class Database:
             Unavailable: The database does not answer.
         """
         with translated(), Session(self.engine, expire_on_commit=False) as session:
+            _begin(session)
             yield session
             session.rollback()
 
@@ -92,6 +94,21 @@ def translated() -> Iterator[None]:
     except OperationalError as error:
         text = str(error.orig).splitlines()[0] if error.orig else "no answer"
         raise Unavailable(f"the catalog database does not answer: {text}") from error
+
+
+def _begin(session: Session) -> None:
+    """Begin the transaction, on another connection where the kept one turns out dead.
+
+    The first statement of a transaction shows whether the server is still there; no other
+    statement has to ask for it.
+    """
+    try:
+        session.connection()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        session.rollback()
+        session.connection()
 
 
 def _listen(engine: Engine) -> None:
