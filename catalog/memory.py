@@ -4,16 +4,20 @@ A writing transaction holds the catalog's write lock: what it has read stays tru
 ends. Everything is forgotten when it ends, and when any part of it is rolled back.
 """
 
+from collections import deque
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import Session, SQLModel, func, select
 
 _KEY = "beamkeeper_memory"
-_IDS = "beamkeeper_ids"
-_BLOCK = 32
+_BLOCK = 64
 """Ids reserved at once on PostgreSQL."""
+
+_drawn: WeakKeyDictionary[Any, dict[str, deque[int]]] = WeakKeyDictionary()
+"""Ids of each database that are reserved and not used yet, by table."""
 
 
 def memory(session: Session, what: str) -> dict[Any, Any]:
@@ -35,11 +39,13 @@ def next_id(session: Session, table: type[SQLModel]) -> int:
     name = str(table.__tablename__)
     if session.get_bind().dialect.name != "postgresql":
         return _count_on(session, table, name)
-    # A drawn number stays ours, whatever is rolled back.
-    ids: list[int] = session.info.setdefault(_IDS, {}).setdefault(name, [])
-    if not ids:
+    # A drawn number stays ours, whatever is rolled back: it serves the next transaction too.
+    ids = _drawn.setdefault(session.get_bind().engine.pool, {}).setdefault(name, deque())
+    try:
+        return ids.popleft()
+    except IndexError:
         ids += _draw(session, name)
-    return ids.pop(0)
+        return ids.popleft()
 
 
 def _draw(session: Session, name: str) -> list[int]:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select, tuple_
 from catalog.commands.portal_book import site
 from catalog.memory import memory
 from catalog.tables.journal import Obligation
+from catalog.tables.making import made
 from catalog.tables.proposals import Proposal
 from policies.access_table import writable_until
 from policies.beamtime import BeamtimeFacts
@@ -91,7 +92,9 @@ def owe(
         known = session.exec(select(Obligation).where(Obligation.key == key)).first()
         if known is not None:
             return known
-    row = Obligation(key=key, duty=duty, proposal=proposal, run=run, due_at=due_at, created_at=now)
+    row = made(
+        Obligation, key=key, duty=duty, proposal=proposal, run=run, due_at=due_at, created_at=now
+    )
     session.add(row)
     if fresh:
         memory(session, "duties")[duty, proposal, run] = [row]

@@ -17,6 +17,7 @@ from catalog.memory import memory
 from catalog.queries.facts import instrument_of
 from catalog.queries.find import proposal_row
 from catalog.tables.journal import Inbox
+from catalog.tables.making import made
 from catalog.views import RunMove
 from policies import permissions
 from policies.actor import Actor, daq
@@ -89,7 +90,8 @@ def _accept(session: Session, message: Message, now: datetime, guard: Guard) -> 
         if known.body_sha256 != message.body_sha256 or known.kind != message.kind:
             raise Conflict(f"event id {message.event_id} was used before with another body")
         return Answer(known.answer["status"], known.answer["body"], fresh=False)
-    row = Inbox(
+    row = made(
+        Inbox,
         sender=message.sender,
         event_id=message.event_id,
         kind=message.kind,

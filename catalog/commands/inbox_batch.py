@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select, tuple_
 
-from catalog.commands import duties
+from catalog.commands import duties, run_parts
+from catalog.commands.journal import tail
 from catalog.commands.run_parts import DEFAULT_RUN_TYPE, NO_SAMPLE
 from catalog.memory import memory
 from catalog.tables.journal import Inbox
-from catalog.tables.proposals import Experiment, Proposal, Sample
+from catalog.tables.proposals import Experiment, Sample
 from catalog.tables.runs import Run
 from policies.messages import MAX_NAME, MAX_NUMBER, MAX_RUN, MessageKind
 from policies.vocabulary import Duty, InboxState
@@ -47,29 +48,40 @@ class Message:
 
 def look_ahead(session: Session, messages: Sequence[Message]) -> None:
     """Read what these messages speak of."""
-    _messages(session, {(m.sender, m.event_id) for m in messages})
-    pairs = sorted(set(_runs_named(messages)))
+    named = {kind: sorted(set(_runs_named(messages, kind))) for kind in MessageKind}
+    opened, closed = named[MessageKind.RUN_OPENED], named[MessageKind.RUN_CLOSED]
+    _messages(session, {(m.sender, m.event_id) for m in messages}, opened)
+    pairs = sorted({pair for some in named.values() for pair in some})
     if not pairs:
         return
-    numbers = {number for number, _ in pairs}
-    known = memory(session, "proposals")
-    found = session.exec(select(Proposal).where(col(Proposal.number).in_(numbers)))
-    known |= {proposal.number: proposal for proposal in found}
-    _runs(session, [(known[n].id, run) for n, run in pairs if n in known])
-    ids = [known[n].id for n in numbers if n in known]
+    known = run_parts.look_ahead(session, {number for number, _ in pairs})
+    _runs(session, [(known[n].id or 0, run) for n, run in pairs if n in known])
+    ids = [proposal.id or 0 for proposal in known.values()]
     _named(session, "run types", Experiment, ids, _words(messages, "run_type", DEFAULT_RUN_TYPE))
     _named(session, "samples", Sample, ids, _words(messages, "sample", NO_SAMPLE))
-    _held(session, pairs)
-    duties.look_ahead(session, Duty.STALE_OPEN_RUN, pairs)
+    tail(session)
+    if closed:
+        duties.look_ahead(session, Duty.STALE_OPEN_RUN, closed)
 
 
-def _messages(session: Session, names: set[tuple[str, str]]) -> None:
-    kept = memory(session, "messages")
-    kept |= dict.fromkeys(names)
-    rows = session.exec(
-        select(Inbox).where(tuple_(col(Inbox.sender), col(Inbox.event_id)).in_(names))
-    )
-    kept |= {(row.sender, row.event_id): row for row in rows}
+def _messages(
+    session: Session, names: set[tuple[str, str]], opened: Sequence[tuple[int, int]]
+) -> None:
+    """Messages that are known already, and those that wait for a run to be opened."""
+    seen, held = memory(session, "messages"), memory(session, "held")
+    seen |= dict.fromkeys(names)
+    held |= {pair: [] for pair in opened}
+    query: Any = select(Inbox).where(tuple_(col(Inbox.sender), col(Inbox.event_id)).in_(names))
+    if opened:
+        # Not one query with OR: each half has its own index.
+        pair = tuple_(col(Inbox.proposal), col(Inbox.run)).in_(opened)
+        halves = query.union(select(Inbox).where(Inbox.state == InboxState.HELD, pair))
+        query = select(Inbox).from_statement(halves)
+    for row in sorted(session.exec(query).unique(), key=lambda row: row.id):
+        if (row.sender, row.event_id) in seen:
+            seen[row.sender, row.event_id] = row
+        if row.state is InboxState.HELD and (row.proposal, row.run) in held:
+            held[row.proposal, row.run].append(row)
 
 
 def _runs(session: Session, pairs: list[tuple[int, int]]) -> None:
@@ -89,6 +101,8 @@ def _named(
     proposals: Sequence[int],
     names: set[str],
 ) -> None:
+    if not names:
+        return
     kept = memory(session, what)
     query: Any = select(table)
     rows: Iterable[Experiment | Sample] = session.exec(
@@ -98,28 +112,22 @@ def _named(
 
 
 def _words(messages: Iterable[Message], field: str, default: str) -> set[str]:
-    values = (message.body.get(field) for message in messages)
-    return {default, *(v.strip() for v in values if isinstance(v, str) and len(v) <= MAX_NAME)}
+    """Names that the messages bring; a run that is opened without one gets the default."""
+    found = set()
+    for message in messages:
+        value = message.body.get(field)
+        if isinstance(value, str) and len(value) <= MAX_NAME:
+            found.add(value.strip() or default)
+        elif message.kind is MessageKind.RUN_OPENED:
+            found.add(default)
+    return found
 
 
-def _held(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
-    kept = memory(session, "held")
-    kept |= {pair: [] for pair in pairs}
-    rows = session.exec(
-        select(Inbox)
-        .where(Inbox.state == InboxState.HELD)
-        .where(tuple_(col(Inbox.proposal), col(Inbox.run)).in_(pairs))
-        .order_by(col(Inbox.id))
-    )
-    for row in rows:
-        kept[row.proposal, row.run].append(row)
-
-
-def _runs_named(messages: Iterable[Message]) -> Iterable[tuple[int, int]]:
-    """Proposal and run of each message that names them properly."""
+def _runs_named(messages: Iterable[Message], kind: MessageKind) -> Iterable[tuple[int, int]]:
+    """Proposal and run of each message of a kind that names them properly."""
     for message in messages:
         number, run = message.body.get("proposal"), message.body.get("run")
-        if type(number) is not int or type(run) is not int:
+        if message.kind is not kind or type(number) is not int or type(run) is not int:
             continue
         if 0 < number <= MAX_NUMBER and 0 <= run <= MAX_RUN:
             yield number, run

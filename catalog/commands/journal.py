@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from catalog.memory import memory
 from catalog.tables.journal import Change, Outbox
+from catalog.tables.making import made
 from policies.actor import Actor
 from policies.vocabulary import OutboxKind, Subject, Topic, Work
 
@@ -52,8 +53,9 @@ def record(
         run: Run number, for the history of a run.
         override: Guards that an administrator passed with the reason.
     """
-    seq, previous = _tail(session)
-    change = Change(
+    seq, previous = tail(session)
+    change = made(
+        Change,
         seq=seq + 1,
         at=now.astimezone(UTC),
         subject=subject,
@@ -78,7 +80,7 @@ def record(
     return change
 
 
-def _tail(session: Session) -> tuple[int, str]:
+def tail(session: Session) -> tuple[int, str]:
     """Number and hash of the last row, as this transaction sees it.
 
     The write lock lets nobody append meanwhile, so the end is read once.
@@ -148,7 +150,8 @@ def ask(
     """
     if not fresh and (known := _known(session, key)):
         return known
-    row = Outbox(
+    row = made(
+        Outbox,
         key=key,
         kind=OutboxKind.FLOW,
         work=work,
@@ -206,7 +209,8 @@ def emit(
         "at": now.astimezone(UTC).isoformat(timespec="milliseconds"),
         "schema": 1,
     }
-    row = Outbox(
+    row = made(
+        Outbox,
         key=key,
         kind=OutboxKind.EVENT,
         work=topic,
@@ -242,7 +246,8 @@ def notice(
     """
     if known := _known(session, key):
         return known
-    row = Outbox(
+    row = made(
+        Outbox,
         key=key,
         kind=OutboxKind.NOTICE,
         work="notice",

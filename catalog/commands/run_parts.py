@@ -1,5 +1,6 @@
 """What a run needs beside its own row: a run type, a sample, a raw data group."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,15 @@ from sqlmodel import Session, col, func, select
 from catalog.commands.journal import record
 from catalog.memory import memory, next_id
 from catalog.queries.facts import RAW, online_store
-from catalog.tables.facility import ExperimentType, Facility, SampleType
+from catalog.tables.facility import (
+    ExperimentType,
+    Facility,
+    Instrument,
+    Repository,
+    SampleType,
+)
 from catalog.tables.files import DataGroup, Replica, RunDataGroup
+from catalog.tables.making import made
 from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
 from policies import layout
@@ -76,8 +84,7 @@ def sample_row(
     session: Session, proposal: Proposal, name: str | None, actor: Actor, now: datetime
 ) -> Sample:
     """The proposal's sample of that name, made when it is new."""
-    none = _reference(session).get("sample") or {}
-    wanted = (name or "").strip() or none.get("name") or NO_SAMPLE
+    wanted = (name or "").strip() or _none(session).get("name") or NO_SAMPLE
     known = memory(session, "samples")
     if (proposal.id, wanted) in known:
         kept: Sample = known[proposal.id, wanted]
@@ -86,6 +93,7 @@ def sample_row(
         select(Sample).where(Sample.proposal_id == proposal.id, Sample.name == wanted)
     ).first()
     if row is None:
+        none = _none(session)
         kind = none.get("sample_type") if wanted == none.get("name") else OTHER
         row = Sample(
             name=wanted,
@@ -97,6 +105,11 @@ def sample_row(
         _created(session, proposal, "sample", row.id or 0, wanted, actor, now)
     memory(session, "samples")[proposal.id, wanted] = row
     return row
+
+
+def _none(session: Session) -> dict[str, Any]:
+    """How the facility calls the sample of a run for which nothing was put in."""
+    return _reference(session).get("sample") or {}
 
 
 def _reference(session: Session) -> dict[str, Any]:
@@ -148,16 +161,12 @@ def add_raw_group(
     session: Session, proposal: Proposal, experiment: Experiment, run: Run, now: datetime
 ) -> DataGroup:
     """The run's raw data group, and the online copy that the DAQ is writing."""
-    counts = memory(session, "data groups")
-    if proposal.id not in counts:
-        counts[proposal.id] = session.exec(
-            select(func.count()).select_from(DataGroup).where(DataGroup.proposal_id == proposal.id)
-        ).one()
-    counts[proposal.id] += 1
+    place = memory(session, "data groups")[proposal.id] = _groups_of(session, proposal) + 1
     number = next_id(session, DataGroup)
-    group = DataGroup(
+    group = made(
+        DataGroup,
         id=number,
-        name=layout.data_group_name(experiment.experiment_number, counts[proposal.id]),
+        name=layout.data_group_name(experiment.experiment_number, place),
         doi=f"xfel.mdc.dg.{number}",
         data_group_type_id=RAW,
         proposal_id=proposal.id or 0,
@@ -167,9 +176,10 @@ def add_raw_group(
         created_at=now,
     )
     session.add(group)
-    session.add(RunDataGroup(run_id=run.id or 0, data_group_id=number))
+    session.add(made(RunDataGroup, run_id=run.id or 0, data_group_id=number))
     session.add(
-        Replica(
+        made(
+            Replica,
             data_group_id=number,
             repository_id=online_store(session, proposal).id or 0,
             state=ReplicaState.PLANNED,
@@ -178,3 +188,45 @@ def add_raw_group(
         )
     )
     return group
+
+
+def look_ahead(session: Session, numbers: Collection[int]) -> dict[int, Proposal]:
+    """Read proposals and what every new run of them asks for, in one question.
+
+    Args:
+        session: A writing session.
+        numbers: Proposal numbers.
+
+    Returns:
+        Those that exist, by number.
+    """
+    store = func.coalesce(Proposal.orig_repository_id, Instrument.repository_id)
+    found = session.execute(
+        select(Proposal, Instrument, Repository, _group_count().label("groups"))
+        .join(Instrument, col(Instrument.id) == Proposal.instrument_id)
+        .outerjoin(Repository, col(Repository.id) == store)
+        .where(col(Proposal.number).in_(numbers))
+    )
+    known = {}
+    for proposal, instrument, repository, groups in found:
+        known[proposal.number] = memory(session, "proposals")[proposal.number] = proposal
+        memory(session, "instruments")[instrument.id] = instrument
+        memory(session, "data groups")[proposal.id] = groups
+        if repository is not None:
+            memory(session, "stores")[repository.id] = repository
+    return known
+
+
+def _group_count() -> Any:  # noqa: ANN401 - a scalar subquery
+    groups = select(func.count()).select_from(DataGroup)
+    return groups.where(DataGroup.proposal_id == Proposal.id).scalar_subquery()
+
+
+def _groups_of(session: Session, proposal: Proposal) -> int:
+    """Data groups of a proposal so far."""
+    counts = memory(session, "data groups")
+    if proposal.id not in counts:
+        query = select(_group_count()).select_from(Proposal)
+        counts[proposal.id] = session.exec(query.where(Proposal.id == proposal.id)).one()
+    count: int = counts[proposal.id]
+    return count

@@ -13,6 +13,7 @@ from catalog.commands.run_write import By, apply, write
 from catalog.memory import memory, next_id
 from catalog.queries.facts import facts_for, run_facts
 from catalog.queries.find import find_run, proposal_row, run_row
+from catalog.tables.making import made
 from catalog.tables.proposals import Experiment, Proposal, Sample
 from catalog.tables.runs import Run
 from catalog.views import RunMove
@@ -71,7 +72,8 @@ def open_run(
     warnings = _accepts_runs(proposal, now)
     experiment = run_type_row(session, proposal, facts.get("run_type"), actor, now)
     sample = sample_row(session, proposal, facts.get("sample"), actor, now)
-    run = Run(
+    run = made(
+        Run,
         id=next_id(session, Run),
         proposal_id=proposal.id or 0,
         run_number=run_number,
