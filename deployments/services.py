@@ -1,5 +1,6 @@
 """The two long-lived processes of ours: gateway and relay."""
 
+import gc
 import logging
 import signal
 
@@ -14,6 +15,9 @@ from deployments.relay.engine import Engine
 from deployments.relay.loop import Relay
 from settings.model import Settings
 
+_GC_OBJECTS = 50_000
+"""New objects between two searches for garbage in the gateway."""
+
 
 def run_gateway(settings: Settings) -> None:
     """Serve the webhook gateway until SIGTERM.
@@ -23,6 +27,9 @@ def run_gateway(settings: Settings) -> None:
     """
     database = Database(settings.database_url.get_secret_value())
     demand_current(database)
+    # Rows live as long as a batch: looking for cycles among them costs a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(_GC_OBJECTS, 20, 20)
     uvicorn.run(
         gateway(database, settings.gateway),
         host=settings.gateway.host,

@@ -7,6 +7,7 @@ answer is given only after its message is on disk.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ log = logging.getLogger("beamkeeper.gateway")
 
 _MAX_WAITING = 10_000
 _STOP_SECONDS = 15.0
+_GATHER_SECONDS = 0.01
+"""A commit costs as much as several messages: under load the next ones are waited for."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Writer:
         self._bytes = 0
         self._lock = threading.Lock()
         self._stopped = False
+        self._expected = 1
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="gateway-writer", daemon=True)
 
@@ -95,15 +99,24 @@ class Writer:
                 self._bytes -= sum(job.size for job in batch)
 
     def _take(self) -> tuple[list[_Job], bool]:
+        """What waits now; as many as came last time are given a moment to come again.
+
+        Returns:
+            The batch and whether it is the last one.
+        """
         batch: list[_Job] = []
+        ends_at = 0.0
         job = self._jobs.get()
         while job is not None:
             batch.append(job)
-            if len(batch) >= self._max_batch:
-                return batch, False
+            ends_at = ends_at or time.monotonic() + _GATHER_SECONDS
+            patience = ends_at - time.monotonic() if len(batch) < self._expected else 0.0
             try:
-                job = self._jobs.get_nowait()
+                if len(batch) >= self._max_batch:
+                    raise queue.Empty
+                job = self._jobs.get(timeout=max(0.0, patience))
             except queue.Empty:
+                self._expected = len(batch)
                 return batch, False
         return batch, True
 
