@@ -8,19 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from policies.errors import Invalid
-from policies.message_rules import (
-    MAX_TRAIN,
-    Aggregators,
-    Checksum,
-    Field,
-    Files,
-    Instant,
-    Integer,
-    PathBelow,
-    PlainName,
-    Size,
-    Text,
-)
+from policies.message_files import Aggregators, Checksum, Files, PathBelow, PlainName, Size
+from policies.message_rules import MAX_TRAIN, Field, Instant, Integer, Text
 
 MAX_NAME = 127
 MAX_RUN_TYPE = 60

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from deployments.gateway.body import json_object
 from policies.errors import Invalid
-from policies.message_rules import MAX_AGGREGATORS, MAX_FILES, MAX_TRAIN
+from policies.message_files import MAX_AGGREGATORS, MAX_FILES
+from policies.message_rules import MAX_TRAIN
 from policies.messages import FIELDS, FILE_FIELDS, MAX_FAULTS, SUBJECT, MessageKind, read
 
 K = MessageKind
