@@ -84,3 +84,21 @@ def test_decisions_are_numbered_and_say_why():
         assert re.search(r"^Status: \w", text, flags=re.M), page.name
         heads = re.findall(r"^## (.+)$", text, flags=re.M)
         assert {"Context", "Decision", "Consequences"} <= set(heads), page.name
+
+
+FAULTS = (ROOT / "docs/explanations/faults.md").read_text()
+SHOWN = sorted(set(re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", FAULTS)))
+
+
+def test_the_page_of_faults_names_tests():
+    rows = [
+        line for line in FAULTS.splitlines() if line.startswith("| ") and "what goes" not in line
+    ]
+    assert rows
+    assert all(".py" in row.rpartition("|")[0].rpartition("|")[2] for row in rows)
+
+
+@pytest.mark.parametrize(("file", "name"), SHOWN)
+def test_what_shows_a_fault_exists(file, name):
+    text = (ROOT / "tests" / file).read_text()
+    assert f"def {name}(" in text if name else "def test_" in text or "TestCase" in text
