@@ -1,21 +1,27 @@
 """A real engine that forgets, goes away and loses its workers; the catalog keeps every promise."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from catalog.commands.outbox import Item
+from catalog.tables import Outbox
 from deployments.facility import MANIFEST
 from deployments.relay.delivery import Courier
 from deployments.relay.engine import Engine
 from deployments.relay.loop import Relay
 from deployments.serving.supervisor import Supervisor
 from policies.vocabulary import RunState, Work
+from settings.clock import utc_now
 from settings.engine import EngineSettings, Pool, PoolKind
 from settings.model import CONFIG
 from tasks.records import sweeps
@@ -23,9 +29,11 @@ from tests.flows.conftest import forget_settings
 from tests.flows.site import NUMBER, OFFLINE, Site, leftovers
 
 LEASE = 3.0
+ONLINE = Pool(name="online", kind=PoolKind.PROCESS, limit=2, workers=1)
+"""Started late, so that what is handed over to it waits."""
 POOLS = (
     Pool(name="facility", kind=PoolKind.INPROCESS, limit=2, workers=0),
-    Pool(name="online", kind=PoolKind.PROCESS, limit=2, workers=1),
+    Pool(name="online", kind=PoolKind.PROCESS, limit=2, workers=0),
     Pool(name="offline", kind=PoolKind.PROCESS, limit=2, workers=1),
 )
 
@@ -56,13 +64,28 @@ def supervisor(place: Site) -> Iterator[Supervisor]:
             print(f"--- {log.name}", log.read_text(errors="replace")[-60000:], sep="\n")
 
 
+@dataclass
+class Clock:
+    """The relay's clock; a test may let it run ahead."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
 @pytest.fixture
-def relay(place: Site, supervisor: Supervisor) -> Iterator[Relay]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def relay(place: Site, supervisor: Supervisor, clock: Clock) -> Iterator[Relay]:
     settings = supervisor.settings
     engine = Engine(settings.api_url, settings.auth_string().get_secret_value())
     courier = Courier({})
     told: list[Item] = []
-    made = Relay(place.database, engine, courier, told.append)
+    made = Relay(place.database, engine, courier, told.append, clock)
     yield made
     made.close()
     engine.close()
@@ -105,32 +128,26 @@ def parts(folder: Path) -> list[str]:
     return [name for name in leftovers(folder) if ".part-" in name]
 
 
-def test_nothing_is_lost_and_nothing_done_twice_whatever_the_engine_does(place, supervisor, relay):
+def request(site: Site, run: int, payload_bytes: int) -> None:
+    """A run that waits for its copy; its files were read already."""
+    site.request(run, payload_bytes=payload_bytes)
+    with site.database.write() as session:
+        read = (Outbox.work == Work.RUN_CLOSED, Outbox.run == run)
+        session.connection().execute(sa.update(Outbox).where(*read).values(concluded_at=utc_now()))
+
+
+def concluded(site: Site, **where: object) -> bool:
+    return all(row.concluded_at for row in site.outbox(kind="flow", **where))
+
+
+def test_nothing_is_lost_and_nothing_done_twice_whatever_the_engine_does(
+    place, supervisor, relay, clock, monkeypatch
+):
     server = supervisor.command_of("prefect-server")
-    online = supervisor.command_of("worker-online-1")
     offline = supervisor.command_of("worker-offline-1")
 
-    # 1. handed over, then the engine forgets everything
-    supervisor.stop_child(online.name)
-    place.record(1)
-    handed_over(place, relay, Work.RUN_CLOSED, 1)
-    supervisor.stop_child(server.name)
-    for file in supervisor.settings.home.glob("prefect.db*"):
-        file.unlink()
-    supervisor.start_child(server)
-    until("the engine is back", lambda: answers(supervisor), 120)
-    supervisor.deploy()
-    supervisor.start_child(online)
-    time.sleep(0.6)
-    (again,) = swept()
-    assert again.endswith("#2")
-    handed_over(place, relay, Work.RUN_CLOSED, 1)
-    until("r0001 registered", lambda: place.run(1).inspected_at)
-    until("concluded", lambda: place.outbox(work=Work.RUN_CLOSED)[-1].concluded_at)
-    assert swept() == []
-
-    # 2. a worker is stopped in the middle of a copy
-    place.request(2, payload_bytes=160 << 20)
+    # 1. a worker is stopped in the middle of a copy
+    request(place, 2, 160 << 20)
     handed_over(place, relay, Work.RUN_MIGRATE, 2)
     until("r0002 is being copied", lambda: parts(place.copy(OFFLINE, 2)))
     pid = supervisor.pid_of(offline.name)
@@ -145,15 +162,47 @@ def test_nothing_is_lost_and_nothing_done_twice_whatever_the_engine_does(place, 
     until("r0002 in both stores", lambda: place.outbox(run=2, attempt=2)[-1].concluded_at)
     assert place.safe(2)
 
-    # 3. the engine is away when the work is done
-    place.request(3, payload_bytes=64 << 20)
+    # 2. nobody takes what was handed over, and the engine is away when other work is done
+    place.record(1)
+    handed_over(place, relay, Work.RUN_CLOSED, 1)
+    request(place, 3, 64 << 20)
     handed_over(place, relay, Work.RUN_MIGRATE, 3)
     until("r0003 begins", lambda: place.run_state(3) is not RunState.MIGRATION_REQUESTED)
     supervisor.stop_child(server.name)
-    until("r0003 concluded", lambda: place.outbox(work=Work.RUN_MIGRATE, run=3)[-1].concluded_at)
+    until("r0003 concluded", lambda: concluded(place, work=Work.RUN_MIGRATE, run=3))
     (asked,) = place.outbox(work=Work.RUN_MIGRATE, run=3)
     assert asked.outcome.startswith("Completed")
     assert place.safe(3)
-    time.sleep(0.6)
+
+    # 3. it stays away for an hour of events, and then it has forgotten everything
+    for _minute in range(60):
+        if _minute % 3 == 0:
+            place.record(100 + _minute)
+        relay.round()
+        clock.ahead += timedelta(minutes=1)
+    hour = [100 + minute for minute in range(0, 60, 3)]
+    waiting = [place.outbox(work=Work.RUN_CLOSED, run=run) for run in hour]
+    assert [(len(rows), rows[0].sent_at) for rows in waiting] == [(1, None)] * 20
+    assert "does not answer" in waiting[0][0].last_error
+    for file in supervisor.settings.home.glob("prefect.db*"):
+        file.unlink()
+    supervisor.start_child(server)
+    until("the engine is back", lambda: answers(supervisor), 120)
+    supervisor.deploy()
+    supervisor.start_child(supervisor._worker(ONLINE, 1))
+    (again,) = swept()
+    assert re.fullmatch(r"asked again as run-closed:2012:1:\d+#2", again)
+
+    def registered() -> bool:
+        relay.round()
+        return concluded(place, work=Work.RUN_CLOSED)
+
+    until("everything is registered", registered, 120)
+    for run in (1, *hour):
+        assert place.events(run).count("register-files") == 1
+        assert place.outbox(work=Work.RUN_CLOSED, run=run)[-1].outcome.startswith("Completed")
+    assert [len(place.outbox(work=Work.RUN_CLOSED, run=run)) for run in hour] == [1] * 20
+    # hours later nobody misses anything
+    monkeypatch.setattr(sweeps, "now", lambda: utc_now() + timedelta(hours=3))
     assert swept() == []
     assert place.sound()
