@@ -1,6 +1,6 @@
 """The functions that open, correct, close and abort a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,9 @@ LATE_GRACE = timedelta(hours=1)
 AUTO_QUALITY_DELAY = timedelta(seconds=30)
 """Between the end of a run and its automatic Good; a person may decide meanwhile."""
 
+_OPENED = "registered already with another {fields}: run_number must be unique per proposal"
+_CLOSED = "closed already with another {fields}"
+
 
 def open_run(
     session: Session,
@@ -68,7 +71,7 @@ def open_run(
     proposal = proposal_row(session, number)
     known = find_run(session, proposal, run_number)
     if known is not None:
-        return _same_opening(session, proposal, known, facts)
+        return _same(proposal, known, facts, ("begin_at", "first_train"), _OPENED)
     warnings = _accepts_runs(proposal, now)
     experiment = run_type_row(session, proposal, facts.get("run_type"), actor, now)
     sample = sample_row(session, proposal, facts.get("sample"), actor, now)
@@ -127,19 +130,25 @@ def _accepts_runs(proposal: Proposal, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _same_opening(
-    session: Session, proposal: Proposal, run: Run, facts: Mapping[str, Any]
+def _same(
+    proposal: Proposal, run: Run, facts: Mapping[str, Any], names: Sequence[str], differing: str
 ) -> RunMove:
-    """A run opened twice: fine when it says the same, refused when it says otherwise."""
-    said = {"begin_at": facts["begin_at"], "first_train": facts["first_train"]}
-    kept = {"begin_at": run.begin_at, "first_train": run.first_train}
-    differ = [name for name in said if said[name] != kept[name]]
+    """Told twice: fine when it says the same, refused when it says otherwise.
+
+    Args:
+        proposal: The run's proposal.
+        run: As it is on record.
+        facts: What is said now.
+        names: Fields that must agree; each is a column of the run.
+        differing: What it means when they do not; `{fields}` names them.
+    """
+    differ = [name for name in names if facts[name] != getattr(run, name)]
     if differ:
+        what = differing.format(fields=", ".join(differ))
         raise Refused(
-            f"run {run.run_number} of proposal {proposal.number} is registered already with"
-            f" another {', '.join(differ)}: run_number must be unique per proposal",
+            f"run {run.run_number} of proposal {proposal.number} is {what}",
             field="run",
-            registered={name: str(kept[name]) for name in differ},
+            registered={name: str(getattr(run, name)) for name in differ},
         )
     return RunMove(proposal.number, run.run_number, run.state, run.state, changed=False)
 
@@ -211,7 +220,7 @@ def close_run(
     proposal, run = run_row(session, number, run_number)
     _check_closing(run, facts)
     if run.state not in {RunState.OPEN, RunState.ABORTED}:
-        return _same_closing(proposal, run, facts)
+        return _same(proposal, run, facts, ("end_at", "last_train"), _CLOSED)
     decision = RUN.decide(
         run.state, RunEvent.CLOSE, actor.roles, facts_for(session, run, RunEvent.CLOSE)
     )
@@ -254,20 +263,6 @@ def _check_closing(run: Run, facts: Mapping[str, Any]) -> None:
     if faults:
         text = "; ".join(f"{name} {rule}" for name, rule in faults.items())
         raise Invalid(text, fields=faults)
-
-
-def _same_closing(proposal: Proposal, run: Run, facts: Mapping[str, Any]) -> RunMove:
-    said = {"end_at": facts["end_at"], "last_train": facts["last_train"]}
-    kept = {"end_at": run.end_at, "last_train": run.last_train}
-    differ = [name for name in said if said[name] != kept[name]]
-    if differ:
-        raise Refused(
-            f"run {run.run_number} of proposal {proposal.number} is closed already with another"
-            f" {', '.join(differ)}",
-            field="run",
-            registered={name: str(kept[name]) for name in differ},
-        )
-    return RunMove(proposal.number, run.run_number, run.state, run.state, changed=False)
 
 
 def abort_run(
