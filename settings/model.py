@@ -20,6 +20,9 @@ from pydantic_settings import (
 
 from policies.errors import Misconfigured
 from settings.audit import AuditSection
+from settings.batch import BatchSettings
+from settings.calibration import CalibrationSettings
+from settings.constants import ConstantsSettings
 from settings.directory import DirectorySettings
 from settings.engine import EngineSettings
 from settings.gateway import GatewaySettings
@@ -102,6 +105,9 @@ class Settings(BaseSettings):
         storage: Where repositories are mounted here; None: not configured.
         portal: The user portal; None: not configured.
         audit: How strictly run files are judged.
+        batch: The cluster's batch system; None: not configured.
+        calibration: When and how runs are calibrated.
+        constants: The constants store and the constants catalogue; None: not configured.
         automatic: Transitions by the clock.
         work: When silent work is taken over.
         notices: How people are told.
@@ -121,6 +127,9 @@ class Settings(BaseSettings):
     storage: StorageSettings | None = None
     portal: PortalSettings | None = None
     audit: AuditSection = AuditSection()
+    batch: BatchSettings | None = None
+    calibration: CalibrationSettings = CalibrationSettings()
+    constants: ConstantsSettings | None = None
     automatic: AutomaticSettings = AutomaticSettings()
     work: WorkSettings = WorkSettings()
     notices: NoticeSettings = NoticeSettings()

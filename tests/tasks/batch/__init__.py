@@ -1,0 +1,1 @@
+"""The batch system, on a real SLURM."""
