@@ -22,6 +22,7 @@ from extra_data.tests.mockdata.jungfrau import JUNGFRAUModule
 from extra_data.tests.mockdata.motor import Motor
 from extra_data.tests.mockdata.xgm import XGM
 
+from deployments.demo_images import Images, fill
 from policies.filenames import RunFileName, detector_module, run_folder
 
 FIRST_TRAIN = 1_919_430_548
@@ -54,6 +55,7 @@ class RunRecipe:
         begin_at: Begin of the run, UTC; dates and timestamps in the files follow from it.
             None leaves the moment of writing.
         seed: Seed of the payload.
+        images: What JUNGFRAU modules show; None leaves their images empty.
     """
 
     proposal: int
@@ -70,6 +72,7 @@ class RunRecipe:
     payload_bytes: int = 0
     begin_at: datetime | None = None
     seed: int = 0
+    images: Images | None = None
 
     @property
     def last_train(self) -> int:
@@ -188,6 +191,9 @@ def _write_one(path: Path, recipe: RunRecipe, name: RunFileName, part: tuple[int
         _fill_timestamps(file, recipe, part)
         if recipe.payload_bytes:
             _fill_payload(file, recipe, name)
+        module = detector_module(name.aggregator)
+        if recipe.images is not None and module is not None and module[0] == "JNGFR":
+            fill(file, recipe.images, module[1], trains, recipe.seed + recipe.run + first)
     if recipe.end_at is not None:
         os.utime(path, (recipe.end_at.timestamp(),) * 2)
 

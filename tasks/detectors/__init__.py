@@ -1,0 +1,10 @@
+"""The detectors' files: which detectors a run holds, dark characterisation, correction.
+
+Numbers and files only: where they go and what becomes of them is decided elsewhere. The
+programs run on the cluster's nodes and load neither the catalog nor the flow engine.
+"""
+
+from tasks.detectors.find import find_detectors
+from tasks.detectors.metadata import metadata_yaml
+
+__all__ = ["find_detectors", "metadata_yaml"]

@@ -1,0 +1,1 @@
+"""Detector files: characterisation and correction."""
