@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import SQLModel
 
+from catalog.tables.calibration import Detector, PhysicalDetectorUnit
 from catalog.tables.facility import (
     DataGroupType,
     ExperimentType,
@@ -83,6 +84,13 @@ FAMILIES = (
         InstrumentUser,
         key=("instrument_id", "user_id", "kind"),
         links=(_INSTRUMENT, Link("user", "user_id", User, "uid")),
+    ),
+    Family("detectors", Detector, links=(_INSTRUMENT,)),
+    Family(
+        "physical_detector_units",
+        PhysicalDetectorUnit,
+        key=("physical_name",),
+        links=(Link("detector", "detector_id", Detector),),
     ),
     Family(
         "instrument_cycles",

@@ -88,6 +88,33 @@ GRANTS: tuple[Grant, ...] = (
         "Copies and their proofs are recorded by the storage side only.",
     ),
     Grant(
+        "run:calibrate",
+        frozenset(
+            {
+                Role.ADMIN,
+                Role.LS,
+                Role.BE,
+                Role.LC,
+                Role.SG,
+                Role.PI,
+                Role.MP,
+                Role.T_DM,
+                Role.SYSTEM,
+            }
+        ),
+        "Those who can judge the data ask for their correction, repeat and cancel it.",
+    ),
+    Grant(
+        "dark:request",
+        frozenset({Role.ADMIN, Role.LS, Role.BE, Role.LC, Role.SG, Role.T_DM}),
+        "Data managers and the instrument's staff ask for constants.",
+    ),
+    Grant(
+        "constant:deploy",
+        _STAFF,
+        "Constants are used once the instrument's staff has looked at the report.",
+    ),
+    Grant(
         "finding:resolve",
         frozenset({Role.ADMIN, Role.LS, Role.BE, Role.LC, Role.T_DM}),
         "A person takes responsibility, with a reason.",

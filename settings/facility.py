@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from policies.errors import Misconfigured
+from settings.facility_detectors import DetectorRow
 from settings.facility_parts import (
     CycleRow,
     CycleRule,
@@ -50,6 +51,7 @@ class FacilityFile(Part):
     repositories: tuple[RepositoryRow, ...] = Field(min_length=1)
     users: tuple[UserRow, ...] = ()
     instruments: tuple[InstrumentRow, ...] = Field(min_length=1)
+    detectors: tuple[DetectorRow, ...] = ()
     cycles: Cycles
     run_types: tuple[RunType, ...] = Field(min_length=1)
     sample: DefaultSample
@@ -81,6 +83,8 @@ class FacilityFile(Part):
             "cycles.known": [(r.identifier, r.instrument) for r in self.cycles.known],
             "cycles.rules": [r.suffix for r in self.cycles.rules],
             "run_types": [r.name for r in self.run_types],
+            "detectors": [r.identifier for r in self.detectors],
+            "detectors.units": [u.physical_name for r in self.detectors for u in r.units],
         }
         for name, keys in lists.items():
             yield from (f"{name}: {key} twice" for key, n in Counter(keys).items() if n > 1)
@@ -98,6 +102,9 @@ class FacilityFile(Part):
             leaders = [u for u in (row.instrument_leader, row.deputy_instrument_leader) if u]
             odd = sorted({*leaders, *row.experts, *row.support} - uids)
             yield from (f"{where}: no user {uid}" for uid in odd)
+        for detector in self.detectors:
+            where = f"detector {detector.identifier}"
+            yield from _unknown(where, "instrument", [detector.instrument], self.instruments)
         for store in self.repositories:
             only = [store.data_group_type] if store.data_group_type else []
             yield from _unknown(store.identifier, "data_group_type", only, self.data_group_types)
@@ -151,6 +158,8 @@ class FacilityFile(Part):
             "repositories": [row.columns() for row in self.repositories],
             "users": [row.columns() for row in self.users],
             "instruments": [row.columns() for row in self.instruments],
+            "detectors": [row.columns() for row in self.detectors],
+            "physical_detector_units": [m for row in self.detectors for m in row.modules()],
             "instruments_users": [p for row in self.instruments for p in row.people()],
             "instrument_cycles": [_known(row, self.zone) for row in self.cycles.known],
             "cycles_by_rule": self._cycles_by_rule(),

@@ -20,6 +20,18 @@ REMIND_BEFORE = timedelta(weeks=4)
 FINISH_AFTER = timedelta(hours=24)
 REVIEW_AFTER = timedelta(days=14)
 
+_BY_STATE = frozenset(
+    {
+        Duty.REMIND_NOT_READY,
+        Duty.AUTO_START,
+        Duty.AUTO_FINISH,
+        Duty.REMIND_REVIEW,
+        Duty.AUTO_CLOSE,
+        Duty.LAPSE_RIGHTS,
+    }
+)
+"""Duties that follow from a beamtime's state and dates alone; others settle by themselves."""
+
 
 def plan(session: Session, proposal: Proposal, facts: BeamtimeFacts, now: datetime) -> None:
     """Bring a proposal's obligations in line with its state and dates.
@@ -51,6 +63,7 @@ def _align(session: Session, number: int, wanted: dict[Duty, datetime], now: dat
             Obligation.proposal == number,
             col(Obligation.run).is_(None),
             col(Obligation.settled_at).is_(None),
+            col(Obligation.duty).in_(_BY_STATE),
         )
     ).all()
     for row in rows:

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from catalog.commands.journal import record
-from catalog.queries.facts import RAW
 from catalog.queries.homes import Home, raw_homes
 from catalog.tables.files import DataGroup, DatasetFile, Replica
 from policies.actor import SYSTEM
@@ -199,15 +198,16 @@ def _replace(session: Session, fresh: Sequence[_Decided]) -> None:
     for at in range(0, len(ids), CHUNK):
         some = col(DatasetFile.data_group_id).in_(ids[at : at + CHUNK])
         connection.execute(sa.delete(DatasetFile).where(some))
-    rows = [_row(one.home.group, file) for one in fresh for file in one.files]
+    rows = [file_row(one.home.group, file) for one in fresh for file in one.files]
     for at in range(0, len(rows), CHUNK):
         connection.execute(sa.insert(DatasetFile), rows[at : at + CHUNK])
 
 
-def _row(group: DataGroup, file: RegisteredFile) -> dict[str, Any]:
+def file_row(group: DataGroup, file: RegisteredFile) -> dict[str, Any]:
+    """A file as a row of its data group."""
     return {
         "data_group_id": group.id,
-        "data_group_type_id": RAW,
+        "data_group_type_id": group.data_group_type_id,
         "filename": file.relative_path.rsplit("/", 1)[-1],
         "relative_path": file.relative_path,
         "flg_available": True,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from catalog.commands import assessing, duties, migration, proposals
+from catalog.commands import assessing, calibration, dark_life, duties, migration, proposals
 from catalog.commands.journal import ask, notice
 from catalog.queries.sweeps import Stuck
 from catalog.tables.journal import Obligation
@@ -151,6 +151,14 @@ def _retry(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _
     return "asked again", None
 
 
+def _calibration(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _Outcome:
+    return calibration.time_out(session, row.proposal or 0, row.run or 0, now), None
+
+
+def _dark(session: Session, row: Obligation, _a: Automatic, now: datetime) -> _Outcome:
+    return dark_life.time_out(session, row.proposal or 0, now), None
+
+
 _DUTIES: dict[Duty, _Duty] = {
     Duty.REMIND_NOT_READY: _not_ready,
     Duty.REMIND_REVIEW: _review,
@@ -161,6 +169,8 @@ _DUTIES: dict[Duty, _Duty] = {
     Duty.LAPSE_RIGHTS: _lapse,
     Duty.AUTO_QUALITY: _quality,
     Duty.RETRY_MIGRATION: _retry,
+    Duty.CALIBRATION_DEADLINE: _calibration,
+    Duty.DARK_DEADLINE: _dark,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, func, select
 
+from catalog.queries.facts import RAW
 from catalog.queries.find import proposal_row, run_row
 from catalog.tables.facility import Repository
 from catalog.tables.files import DatasetFile, Finding, Replica, RunDataGroup
@@ -113,7 +114,7 @@ def _repositories(session: Session, run_ids: Sequence[int]) -> dict[int, dict[st
         .join(Replica, col(Replica.data_group_id) == RunDataGroup.data_group_id)
         .join(Repository, col(Repository.id) == Replica.repository_id)
         .where(col(RunDataGroup.run_id).in_(run_ids))
-        .order_by(col(Repository.rank))
+        .order_by(col(Repository.rank), col(Replica.id))
     )
     found: dict[int, dict[str, str]] = {}
     for run_id, identifier, state in rows:
@@ -141,13 +142,13 @@ def findings_of(session: Session, number: int, run_number: int) -> list[Finding]
 
 
 def files_of(session: Session, number: int, run_number: int) -> list[DatasetFile]:
-    """A run's registered files by path."""
+    """A run's registered raw files by path."""
     _, run = run_row(session, number, run_number)
     return list(
         session.exec(
             select(DatasetFile)
             .join(RunDataGroup, col(RunDataGroup.data_group_id) == DatasetFile.data_group_id)
-            .where(RunDataGroup.run_id == run.id)
+            .where(RunDataGroup.run_id == run.id, DatasetFile.data_group_type_id == RAW)
             .order_by(DatasetFile.relative_path)
         )
     )

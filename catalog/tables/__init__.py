@@ -1,6 +1,18 @@
 """All tables; importing this package fills the metadata."""
 
 from catalog.tables.base import metadata
+from catalog.tables.calibration import (
+    BatchJob,
+    CalibrationRequest,
+    ConstantVersion,
+    DarkRun,
+    DarkRunPart,
+    Detector,
+    Execution,
+    PhysicalDetectorUnit,
+    Report,
+    RunConstant,
+)
 from catalog.tables.facility import (
     DataGroupType,
     ExperimentType,
@@ -34,12 +46,19 @@ from catalog.tables.proposals import (
 from catalog.tables.runs import Run, RunTechnique
 
 __all__ = [
+    "BatchJob",
     "Beamtime",
+    "CalibrationRequest",
     "Change",
+    "ConstantVersion",
+    "DarkRun",
+    "DarkRunPart",
     "DataFile",
     "DataGroup",
     "DataGroupType",
     "DatasetFile",
+    "Detector",
+    "Execution",
     "Experiment",
     "ExperimentType",
     "Facility",
@@ -51,11 +70,14 @@ __all__ = [
     "Lease",
     "Obligation",
     "Outbox",
+    "PhysicalDetectorUnit",
     "Proposal",
     "ProvisioningStep",
     "Replica",
+    "Report",
     "Repository",
     "Run",
+    "RunConstant",
     "RunDataGroup",
     "RunTechnique",
     "Sample",

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from catalog.commands import assessing, findings, migration, outbox, registration, runs
+from catalog.commands import (
+    assessing,
+    calibration,
+    dark_life,
+    findings,
+    migration,
+    outbox,
+    registration,
+    runs,
+)
 from catalog.commands.findings import Found
 from catalog.commands.journal import ask
 from catalog.commands.leases import Held, check
@@ -17,6 +26,7 @@ from catalog.views import RunMove, RunView
 from policies.actor import SYSTEM
 from policies.vocabulary import Assessment, RunState, Work
 from tasks.records.base import actor, database, now
+from tasks.records.calibration import site
 
 __all__ = ["Found", "MigrationPlan", "RegisteredFile", "Registration", "Target"]
 
@@ -174,7 +184,11 @@ def complete_migration(number: int, run_number: int, held: Held) -> RunMove:
         Refused: The copies on record do not suffice.
     """
     with database().write() as session:
-        return migration.complete(session, number, run_number, held, SYSTEM, now())
+        moment = now()
+        move = migration.complete(session, number, run_number, held, SYSTEM, moment)
+        calibration.follow_migration(session, number, run_number, site(), moment)
+        dark_life.follow_migration(session, number, run_number, moment)
+        return move
 
 
 def fail_migration(number: int, run_number: int, held: Held, reason: str) -> datetime | None:

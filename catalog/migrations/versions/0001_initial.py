@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_51800dce, after nothing.
+Revision: 0001_545a2580, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_51800dce"
+revision = "0001_545a2580"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -35,6 +35,10 @@ def upgrade() -> None:  # noqa: PLR0915
                 "finding",
                 "inbox",
                 "obligation",
+                "calibration",
+                "execution",
+                "dark-run",
+                "constant",
                 "work",
                 "reference",
                 name="subject",
@@ -165,6 +169,8 @@ def upgrade() -> None:  # noqa: PLR0915
                 "auto-quality",
                 "stale-open-run",
                 "retry-migration",
+                "calibration-deadline",
+                "dark-deadline",
                 name="duty",
                 native_enum=False,
                 create_constraint=True,
@@ -392,6 +398,30 @@ def upgrade() -> None:  # noqa: PLR0915
         op.f("ix_instruments_repository_id"), "instruments", ["repository_id"], unique=False
     )
     op.create_table(
+        "detectors",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("identifier", sa.String(length=64), nullable=False),
+        sa.Column("karabo_id_control", sa.String(), nullable=False),
+        sa.Column("detector_type", sa.String(length=20), nullable=False),
+        sa.Column("instrument_id", sa.Integer(), nullable=False),
+        sa.Column("source_name_pattern", sa.String(), nullable=False),
+        sa.Column("number_of_modules", sa.Integer(), nullable=False),
+        sa.Column("first_module_index", sa.Integer(), nullable=False),
+        sa.Column("flg_available", sa.Boolean(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["instrument_id"],
+            ["instruments.id"],
+            name=op.f("fk_detectors_instrument_id_instruments"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_detectors")),
+        sa.UniqueConstraint("identifier", name=op.f("uq_detectors_identifier")),
+    )
+    op.create_index(
+        op.f("ix_detectors_instrument_id"), "detectors", ["instrument_id"], unique=False
+    )
+    op.create_table(
         "instrument_cycles",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("identifier", sa.String(length=6), nullable=False),
@@ -452,6 +482,30 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_index(
         op.f("ix_instruments_users_user_id"), "instruments_users", ["user_id"], unique=False
+    )
+    op.create_table(
+        "physical_detector_units",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("physical_name", sa.String(length=64), nullable=False),
+        sa.Column("karabo_da", sa.String(length=20), nullable=False),
+        sa.Column("virtual_device_name", sa.String(), nullable=False),
+        sa.Column("uuid", sa.String(), nullable=False),
+        sa.Column("detector_id", sa.Integer(), nullable=False),
+        sa.Column("module_number", sa.Integer(), nullable=False),
+        sa.Column("flg_available", sa.Boolean(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["detector_id"],
+            ["detectors.id"],
+            name=op.f("fk_physical_detector_units_detector_id_detectors"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_physical_detector_units")),
+        sa.UniqueConstraint(
+            "detector_id",
+            "karabo_da",
+            name=op.f("uq_physical_detector_units_detector_id_karabo_da"),
+        ),
+        sa.UniqueConstraint("physical_name", name=op.f("uq_physical_detector_units_physical_name")),
     )
     op.create_table(
         "proposals",
@@ -595,6 +649,67 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_index(op.f("ix_beamtimes_portal_id"), "beamtimes", ["portal_id"], unique=False)
     op.create_index(op.f("ix_beamtimes_proposal_id"), "beamtimes", ["proposal_id"], unique=False)
+    op.create_table(
+        "dark_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("detector_id", sa.Integer(), nullable=False),
+        sa.Column("detector_identifier", sa.String(), nullable=False),
+        sa.Column("pdu_physical_names", sa.Text(), nullable=False),
+        sa.Column("pdu_karabo_das", JSON, nullable=False),
+        sa.Column("operation_mode_identifier", sa.String(), nullable=False),
+        sa.Column("operation_mode_name", sa.String(), nullable=False),
+        sa.Column("runs_info", sa.Text(), nullable=False),
+        sa.Column(
+            "flg_status",
+            sa.Enum(
+                "R",
+                "W",
+                "I",
+                "F",
+                "E",
+                "X",
+                name="darkstate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("requested_at", INSTANT, nullable=False),
+        sa.Column("deadline_at", INSTANT, nullable=False),
+        sa.Column("begin_at", INSTANT, nullable=True),
+        sa.Column("end_at", INSTANT, nullable=True),
+        sa.Column("size", sa.String(), nullable=False),
+        sa.Column("report_url", sa.String(length=250), nullable=False),
+        sa.Column("full_calcat_report_url", sa.String(), nullable=True),
+        sa.Column("input_path", sa.String(), nullable=True),
+        sa.Column("output_path", sa.String(), nullable=True),
+        sa.Column("calcat_feedback", sa.Text(), nullable=False),
+        sa.Column("cal_pipeline_full_feedback", sa.Text(), nullable=False),
+        sa.Column("warnings", JSON, nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("updated_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["detector_id"], ["detectors.id"], name=op.f("fk_dark_runs_detector_id_detectors")
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_dark_runs_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dark_runs")),
+    )
+    op.create_index(op.f("ix_dark_runs_detector_id"), "dark_runs", ["detector_id"], unique=False)
+    op.create_index(
+        "ix_dark_runs_open_since",
+        "dark_runs",
+        ["state_since"],
+        unique=False,
+        sqlite_where=sa.text("flg_status = 'R' OR flg_status = 'W' OR flg_status = 'I'"),
+        postgresql_where=sa.text("flg_status = 'R' OR flg_status = 'W' OR flg_status = 'I'"),
+    )
+    op.create_index(op.f("ix_dark_runs_proposal_id"), "dark_runs", ["proposal_id"], unique=False)
     op.create_table(
         "experiments",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -873,6 +988,93 @@ def upgrade() -> None:  # noqa: PLR0915
         postgresql_where=sa.text("inspected_at IS NULL"),
     )
     op.create_table(
+        "calibration_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "R",
+                "W",
+                "I",
+                "A",
+                "E",
+                "NA",
+                "X",
+                name="calibrationstate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("detectors", JSON, nullable=False),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("requested_at", INSTANT, nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("deadline_at", INSTANT, nullable=False),
+        sa.Column("begin_at", INSTANT, nullable=True),
+        sa.Column("end_at", INSTANT, nullable=True),
+        sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("feedback", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_calibration_requests_proposal_id_proposals"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_calibration_requests_run_id_runs")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration_requests")),
+    )
+    op.create_index(
+        "ix_calibration_requests_open_since",
+        "calibration_requests",
+        ["state_since"],
+        unique=False,
+        sqlite_where=sa.text("state = 'R' OR state = 'W' OR state = 'I'"),
+        postgresql_where=sa.text("state = 'R' OR state = 'W' OR state = 'I'"),
+    )
+    op.create_index(
+        op.f("ix_calibration_requests_proposal_id"),
+        "calibration_requests",
+        ["proposal_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_calibration_requests_run_id"), "calibration_requests", ["run_id"], unique=False
+    )
+    op.create_index(
+        "uq_calibration_requests_open",
+        "calibration_requests",
+        ["run_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'R' OR state = 'W' OR state = 'I'"),
+        postgresql_where=sa.text("state = 'R' OR state = 'W' OR state = 'I'"),
+    )
+    op.create_table(
+        "dark_runs_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("dark_run_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dark_run_id"], ["dark_runs.id"], name=op.f("fk_dark_runs_runs_dark_run_id_dark_runs")
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_dark_runs_runs_run_id_runs")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dark_runs_runs")),
+        sa.UniqueConstraint(
+            "dark_run_id", "position", name=op.f("uq_dark_runs_runs_dark_run_id_position")
+        ),
+    )
+    op.create_index(op.f("ix_dark_runs_runs_run_id"), "dark_runs_runs", ["run_id"], unique=False)
+    op.create_table(
         "data_files",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("data_group_id", sa.Integer(), nullable=False),
@@ -1074,6 +1276,226 @@ def upgrade() -> None:  # noqa: PLR0915
         ),
     )
     op.create_index(op.f("ix_runs_techniques_run_id"), "runs_techniques", ["run_id"], unique=False)
+    op.create_table(
+        "executions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("request_id", sa.Integer(), nullable=True),
+        sa.Column("dark_run_id", sa.Integer(), nullable=True),
+        sa.Column("karabo_id", sa.String(), nullable=False),
+        sa.Column("detector_type", sa.String(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "planned",
+                "at-work",
+                "succeeded",
+                "failed",
+                "cancelled",
+                "published",
+                "superseded",
+                name="executionstate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("report_path", sa.Text(), nullable=False),
+        sa.Column("partition", sa.String(), nullable=False),
+        sa.Column("reservation", sa.String(), nullable=False),
+        sa.Column("job", JSON, nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("data_group_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["dark_run_id"], ["dark_runs.id"], name=op.f("fk_executions_dark_run_id_dark_runs")
+        ),
+        sa.ForeignKeyConstraint(
+            ["data_group_id"],
+            ["data_groups.id"],
+            name=op.f("fk_executions_data_group_id_data_groups"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["calibration_requests.id"],
+            name=op.f("fk_executions_request_id_calibration_requests"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_executions")),
+        sa.UniqueConstraint("key", name=op.f("uq_executions_key")),
+    )
+    op.create_index(op.f("ix_executions_dark_run_id"), "executions", ["dark_run_id"], unique=False)
+    op.create_index(op.f("ix_executions_request_id"), "executions", ["request_id"], unique=False)
+    op.create_table(
+        "batch_jobs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("execution_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=140), nullable=False),
+        sa.Column("step", sa.String(length=20), nullable=False),
+        sa.Column("tasks", sa.Integer(), nullable=False),
+        sa.Column("minutes", sa.Integer(), nullable=False),
+        sa.Column("command", JSON, nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "planned",
+                "queued",
+                "running",
+                "succeeded",
+                "failed",
+                "cancelled",
+                "lost",
+                name="jobstate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("job_id", sa.String(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("exit_code", sa.String(), nullable=False),
+        sa.Column("submitted_at", INSTANT, nullable=True),
+        sa.Column("begin_at", INSTANT, nullable=True),
+        sa.Column("end_at", INSTANT, nullable=True),
+        sa.Column("elapsed_seconds", sa.Integer(), nullable=True),
+        sa.Column("last_seen_at", INSTANT, nullable=True),
+        sa.Column("missing_since", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["execution_id"], ["executions.id"], name=op.f("fk_batch_jobs_execution_id_executions")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_jobs")),
+        sa.UniqueConstraint("key", name=op.f("uq_batch_jobs_key")),
+    )
+    op.create_index(
+        op.f("ix_batch_jobs_execution_id"), "batch_jobs", ["execution_id"], unique=False
+    )
+    op.create_index(
+        "ix_batch_jobs_open",
+        "batch_jobs",
+        ["key"],
+        unique=False,
+        sqlite_where=sa.text("state = 'planned' OR state = 'queued' OR state = 'running'"),
+        postgresql_where=sa.text("state = 'planned' OR state = 'queued' OR state = 'running'"),
+    )
+    op.create_table(
+        "reports",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("cal_report_path", sa.String(), nullable=False),
+        sa.Column("cal_report_at", INSTANT, nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("execution_id", sa.Integer(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["execution_id"], ["executions.id"], name=op.f("fk_reports_execution_id_executions")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_reports_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reports")),
+        sa.UniqueConstraint(
+            "name", "cal_report_path", "run_id", name=op.f("uq_reports_name_cal_report_path_run_id")
+        ),
+    )
+    op.create_index(op.f("ix_reports_execution_id"), "reports", ["execution_id"], unique=False)
+    op.create_index(op.f("ix_reports_run_id"), "reports", ["run_id"], unique=False)
+    op.create_table(
+        "constant_versions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("ccv_id", sa.Integer(), nullable=True),
+        sa.Column("physical_detector_unit_id", sa.Integer(), nullable=False),
+        sa.Column("calibration", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("condition", JSON, nullable=False),
+        sa.Column("file_name", sa.String(), nullable=False),
+        sa.Column("path_to_file", sa.String(), nullable=False),
+        sa.Column("data_set_name", sa.String(), nullable=False),
+        sa.Column("xxh3_128", sa.String(length=32), nullable=False),
+        sa.Column("begin_validity_at", INSTANT, nullable=False),
+        sa.Column("end_validity_at", INSTANT, nullable=True),
+        sa.Column("begin_at", INSTANT, nullable=False),
+        sa.Column("flg_deployed", sa.Boolean(), nullable=False),
+        sa.Column("flg_good_quality", sa.Boolean(), nullable=False),
+        sa.Column("raw_data_location", sa.Text(), nullable=False),
+        sa.Column("report_id", sa.Integer(), nullable=True),
+        sa.Column("dark_run_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dark_run_id"],
+            ["dark_runs.id"],
+            name=op.f("fk_constant_versions_dark_run_id_dark_runs"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["physical_detector_unit_id"],
+            ["physical_detector_units.id"],
+            name=op.f("fk_constant_versions_physical_detector_unit_id_physical_detector_units"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["report_id"], ["reports.id"], name=op.f("fk_constant_versions_report_id_reports")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_constant_versions")),
+        sa.UniqueConstraint(
+            "physical_detector_unit_id",
+            "calibration",
+            "name",
+            name=op.f("uq_constant_versions_physical_detector_unit_id_calibration_name"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_constant_versions_ccv_id"), "constant_versions", ["ccv_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_constant_versions_dark_run_id"), "constant_versions", ["dark_run_id"], unique=False
+    )
+    op.create_index(
+        "ix_constant_versions_validity",
+        "constant_versions",
+        ["physical_detector_unit_id", "calibration", "begin_validity_at"],
+        unique=False,
+    )
+    op.create_table(
+        "run_constants",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("execution_id", sa.Integer(), nullable=False),
+        sa.Column("karabo_da", sa.String(), nullable=False),
+        sa.Column("physical_name", sa.String(), nullable=False),
+        sa.Column("calibration", sa.String(), nullable=False),
+        sa.Column("ccv_id", sa.Integer(), nullable=True),
+        sa.Column("constant_version_id", sa.Integer(), nullable=True),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("dataset", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["constant_version_id"],
+            ["constant_versions.id"],
+            name=op.f("fk_run_constants_constant_version_id_constant_versions"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["execution_id"],
+            ["executions.id"],
+            name=op.f("fk_run_constants_execution_id_executions"),
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_constants_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run_constants")),
+        sa.UniqueConstraint(
+            "execution_id",
+            "karabo_da",
+            "calibration",
+            name=op.f("uq_run_constants_execution_id_karabo_da_calibration"),
+        ),
+    )
+    op.create_index(op.f("ix_run_constants_ccv_id"), "run_constants", ["ccv_id"], unique=False)
+    op.create_index(
+        op.f("ix_run_constants_constant_version_id"),
+        "run_constants",
+        ["constant_version_id"],
+        unique=False,
+    )
+    op.create_index(op.f("ix_run_constants_run_id"), "run_constants", ["run_id"], unique=False)
 
 
 def downgrade() -> None:
