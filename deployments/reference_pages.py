@@ -4,14 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deployments import webhook_page
-from policies import access, asking, permissions, portal_page, veto
+from policies import access, asking, batch, dark, permissions, portal_page, veto
 from policies.audit import audit_markdown
 from policies.beamtime import BEAMTIME
+from policies.calibration import CALIBRATION
+from policies.dark import DARK
+from policies.executions import EXECUTION, JOB
 from policies.machine import Machine
 from policies.messages import MessageKind
 from policies.replica import ALLOWED_PAIRS, COPIES_NEEDED
 from policies.run import RETRY_AFTER, RUN
-from policies.vocabulary import BeamtimeState, RunQuality, RunStatus, Topic, Work
+from policies.vocabulary import (
+    BeamtimeState,
+    CalibrationState,
+    DarkState,
+    RunQuality,
+    RunStatus,
+    Topic,
+    Work,
+)
 from settings.audit import AuditSection
 
 FOLDER = Path("docs/reference")
@@ -60,6 +71,34 @@ def lifecycles() -> str:
             f"| run status | `flg_status` |\n|---|---|\n{states}\n",
             f"| quality | `flg_run_quality` |\n|---|---|\n{quality}\n",
             f"## Holds\n\n{_HOLDS}\n\n{veto.markdown()}\n",
+        ]
+    )
+
+
+def calibration_page() -> str:
+    """What becomes of calibrations and dark runs, and what SLURM's words mean."""
+    codes = "\n".join(f"| {s.label} | `{s.value}` |" for s in CalibrationState)
+    darks = "\n".join(f"| {s.label} | `{s.value}` |" for s in DarkState)
+    words = (
+        "One request per run is open at a time; it has an execution for each detector, and each"
+        " execution has batch jobs that are found again by their names."
+    )
+    return "\n".join(
+        [
+            "# Calibration and dark runs\n",
+            _machine(CALIBRATION, "Calibration request", words),
+            f"| status | `flg_cal_data_status` |\n|---|---|\n{codes}\n",
+            _machine(EXECUTION, "Execution", "One detector of a request."),
+            _machine(JOB, "Batch job", "What was last seen of it; a silent controller is no news."),
+            _machine(
+                DARK,
+                "Dark-run request",
+                "Constants are injected and, unless the site says"
+                " otherwise, used only once somebody deploys them.",
+            ),
+            f"| status | `dark_run.flg_status` |\n|---|---|\n{darks}\n",
+            f"## Operation modes\n\n{dark.markdown()}\n",
+            f"## What SLURM says\n\n{batch.markdown()}\n",
         ]
     )
 
@@ -115,6 +154,7 @@ def pages() -> dict[str, Callable[[], str]]:
     """Name of each generated page and what writes it."""
     return {
         "lifecycles.md": lifecycles,
+        "calibration.md": calibration_page,
         "permissions.md": permission_page,
         "words.md": words_page,
         "access.md": access_page,

@@ -13,3 +13,15 @@ def directory() -> DirectorySettings | None:
 def audit_rules() -> AuditSettings:
     """How strictly run files are judged here."""
     return load().audit.rules()
+
+
+def constants_root() -> str:
+    """Folder below which constants are kept; empty where none is configured."""
+    here = load().constants
+    return str(here.store) if here is not None else ""
+
+
+def auto_deploy() -> bool:
+    """Whether new constants come into use by themselves."""
+    here = load().constants
+    return here is not None and here.auto_deploy

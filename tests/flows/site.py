@@ -175,6 +175,7 @@ class Site:
         """The DAQ opens a run and writes its files."""
         begin = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
         options = {**SMALL, "begin_at": begin, **more}
+        begin = options["begin_at"]
         recipe = RunRecipe(proposal=number, run=run, **options)
         body = {
             "proposal": number,

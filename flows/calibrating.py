@@ -1,0 +1,71 @@
+"""From a run's files to executions: which detectors, which constants, which jobs."""
+
+from flows.constants import constants_for
+from flows.job_files import correction_file, planned_jobs
+from flows.jobs import UNCONFIGURED
+from policies import calibration_paths as paths
+from policies import layout
+from policies.detectors import DetectorSeen
+from tasks import storage
+from tasks.detectors import find_detectors
+from tasks.records import calibration
+from tasks.records.calibration import (
+    CalibrationView,
+    PlannedExecution,
+)
+
+
+def plan(
+    view: CalibrationView, number: int, run: int, *, configured: bool
+) -> tuple[list[PlannedExecution], list[str]]:
+    """Everything that a request needs of the cluster.
+
+    Args:
+        view: The request.
+        number: Proposal number.
+        run: Run number.
+        configured: Whether there is a cluster at all.
+
+    Returns:
+        One execution per detector, and detectors of the run that nobody knows.
+    """
+    raw = storage.offline().path(paths.raw_run(layout.home_of(view.path), run))
+    seen = [d for d in find_detectors(raw) if not view.detectors or d.karabo_id in view.detectors]
+    known = [d for d in seen if d.karabo_id in view.known]
+    strangers = [d.karabo_id for d in seen if d.karabo_id not in view.known]
+    return [_execution(view, number, run, d, configured=configured) for d in known], strangers
+
+
+def _execution(
+    view: CalibrationView, number: int, run: int, seen: DetectorSeen, *, configured: bool
+) -> PlannedExecution:
+    key = paths.correction_key(view.request, seen.karabo_id, view.requested_at)
+    jobs = calibration.instrument_file(view.instrument).jobs(seen.detector_type)
+    if not configured or jobs is None:
+        fault = UNCONFIGURED if jobs else f"{seen.detector_type} is not calibrated here"
+        return PlannedExecution(key, seen.karabo_id, seen.detector_type, fault=fault)
+    constants = constants_for(view, seen)
+    fault = paths.lacking(
+        [m.karabo_da for m in seen.modules],
+        jobs.constants,
+        {place: [c.calibration for c in held] for place, held in constants.items()},
+    )
+    home = layout.home_of(view.path)
+    folder = paths.staging(home, run, key)
+    name = paths.correction_report(seen.karabo_id, number, run, view.requested_at)
+    report = f"{paths.report_folder(home, run)}/{name}"
+    job = correction_file(view, (number, run), seen, key, folder, report, constants)
+    planned = [("correct", jobs.correct), *([("report", jobs.report)] if jobs.report else [])]
+    shape, reserved = jobs.correct, view.beamtime_active and view.reservation
+    return PlannedExecution(
+        key,
+        seen.karabo_id,
+        seen.detector_type,
+        folder,
+        report,
+        shape.beamtime_partition if reserved else shape.partition,
+        view.reservation if reserved else "",
+        job,
+        () if fault else planned_jobs(key, planned, job, len(job["files"])),
+        fault,
+    )

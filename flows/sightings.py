@@ -1,0 +1,58 @@
+"""What the cluster says of jobs, for the catalog and for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tasks.batch import Batch, JobSeen
+from tasks.records.calibration import ExecutionView, Sighting
+
+
+def look(cluster: Batch, keys: Sequence[str]) -> dict[str, Sighting]:
+    """What the cluster says of jobs, in one question.
+
+    Raises:
+        Unavailable: The cluster is silent: nothing is known, nothing changes.
+    """
+    return {key: sighting(seen) for key, seen in cluster.look(keys).items()}
+
+
+def sighting(seen: JobSeen) -> Sighting:
+    """What the cluster says of a job, as the catalog keeps it."""
+    return Sighting(
+        seen.key,
+        seen.job_id,
+        seen.state,
+        seen.words,
+        seen.reason,
+        seen.exit_code,
+        seen.begin_at,
+        seen.end_at,
+        seen.elapsed_seconds,
+    )
+
+
+def rows(executions: Sequence[ExecutionView]) -> list[dict[str, Any]]:
+    """Jobs as a table for the run's page."""
+    return [
+        {
+            "detector": execution.karabo_id,
+            "step": job.step,
+            "job": job.job_id,
+            "tasks": job.tasks,
+            "state": str(job.state),
+            "what": job.words,
+            "begin": str(job.begin_at or ""),
+            "seconds": job.elapsed_seconds,
+        }
+        for execution in executions
+        for job in execution.jobs
+    ] + [
+        {
+            "detector": execution.karabo_id,
+            "step": "",
+            "state": str(execution.state),
+            "what": execution.words,
+        }
+        for execution in executions
+        if execution.words
+    ]

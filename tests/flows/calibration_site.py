@@ -1,0 +1,124 @@
+"""A site with a cluster, a detector of two modules and a constants store."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlmodel import select
+
+from catalog.queries.calibration import CalibrationView, newest_request
+from catalog.queries.darks import DarkView, dark_requests
+from catalog.tables import Detector, PhysicalDetectorUnit
+from deployments.components.slurm import Slurm
+from deployments.demo_images import Images
+from flows.batch_watch import batch_watch
+from flows.dark_calibrate import dark_calibrate
+from flows.run_calibrate import run_calibrate
+from flows.run_migrate import run_migrate
+from policies.vocabulary import RunState
+from settings.calibration import FOLDER
+from tests.flows.site import NUMBER, OFFLINE, Site
+
+JF = "SPB_IRDA_JF4M"
+MODULES = {"JNGFR01": "Jungfrau_M101", "JNGFR02": "Jungfrau_M102"}
+PROC = "/gpfs/exfel/d/proc/SPB/002012/p002012"
+REPORTS = "/gpfs/exfel/u/usr/SPB/002012/p002012/Reports"
+TRAINS = 4
+
+
+def sections(folder: Path, cluster: Slurm | None, **more: Any) -> dict[str, Any]:
+    """Further sections of the settings file."""
+    instruments = folder / "calibrations"
+    instruments.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_load((FOLDER / "default.yaml").read_text())
+    content["detectors"]["JUNGFRAU"]["min_trains"] = TRAINS
+    for step in ("correct", "characterise"):
+        content["detectors"]["JUNGFRAU"][step] = {
+            **content["detectors"]["JUNGFRAU"][step],
+            "files_per_task": 1,
+            "max_tasks": 2,
+            "minutes": 5,
+        }
+    (instruments / "default.yaml").write_text(yaml.safe_dump(content))
+    found: dict[str, Any] = {
+        "constants": {"store": str(folder / "caldb_store")},
+        "calibration": {
+            "folder": str(instruments),
+            "auto_when": "always",
+            "watch_seconds": 0.3,
+            "watch_for_seconds": 60,
+            **more,
+        },
+    }
+    if cluster is not None:
+        found["batch"] = cluster.settings(timeout_seconds=20).model_dump(mode="json")
+    return found
+
+
+def equip(site: Site) -> None:
+    """The detector's modules go on record."""
+    with site.database.write() as session:
+        row = session.exec(select(Detector).where(Detector.identifier == JF)).one()
+        for number, (place, name) in enumerate(MODULES.items(), start=1):
+            session.add(
+                PhysicalDetectorUnit(
+                    physical_name=name,
+                    karabo_da=place,
+                    detector_id=row.id or 0,
+                    module_number=number,
+                )
+            )
+
+
+def migrated(site: Site, put: Any, run: int, images: Images, **more: Any) -> None:
+    """A run with images, assessed Good and migrated by its flow."""
+    hour = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    options = {
+        "begin_at": hour + timedelta(minutes=run),
+        "aggregators": ("DA01", *MODULES),
+        "trains": TRAINS,
+        "images": images,
+        "instrument": "SPB",
+        **more,
+    }
+    site.request(run, **options)
+    put(run_migrate, proposal=NUMBER, run=run)
+    assert site.run_state(run) is RunState.MIGRATED
+
+
+def calibration(site: Site, run: int) -> CalibrationView:
+    with site.database.read() as session:
+        view = newest_request(session, NUMBER, run)
+    assert view is not None
+    return view
+
+
+def dark(site: Site) -> DarkView:
+    with site.database.read() as session:
+        return dark_requests(session, NUMBER)[0]
+
+
+def through(put: Any, run: int) -> str:
+    """The flow, the watch, the flow again: as the engine would start them."""
+    put(run_calibrate, proposal=NUMBER, run=run)
+    put(batch_watch)
+    return str(put(run_calibrate, proposal=NUMBER, run=run).message)
+
+
+def darks_through(put: Any) -> str:
+    put(dark_calibrate, proposal=NUMBER)
+    put(batch_watch)
+    return str(put(dark_calibrate, proposal=NUMBER).message)
+
+
+def proc(site: Site, run: int) -> Path:
+    return site.at(OFFLINE, f"{PROC}/r{run:04d}")
+
+
+def wait(holds: Any, what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)

@@ -1,0 +1,306 @@
+"""From dark runs to constants to corrected data, on a real SLURM and real files."""
+
+import json
+import signal
+import subprocess
+import sys
+from functools import partial
+
+import h5py
+import numpy as np
+import pytest
+from extra_data import RunDirectory
+
+from catalog.queries.calibration_list import calibrations
+from catalog.queries.constants import constants_of_run, runs_of_dark
+from catalog.queries.darks import versions_of_dark
+from deployments.demo_images import Images, dead, rings
+from flows.batch_watch import batch_watch
+from flows.calibration_ask import calibration_ask
+from flows.calibration_forms import CalibrationAsk, OperationMode
+from flows.dark_calibrate import dark_calibrate
+from flows.dark_request import dark_request
+from flows.run_calibrate import run_calibrate
+from policies.calibration import ALL_SUCCEEDED
+from policies.vocabulary import CalibrationState, DarkState, ExecutionState, JobState
+from tests.flows.calibration_site import (
+    JF,
+    MODULES,
+    REPORTS,
+    calibration,
+    dark,
+    darks_through,
+    equip,
+    migrated,
+    proc,
+    sections,
+    through,
+    wait,
+)
+from tests.flows.site import NUMBER, OFFLINE
+
+pytestmark = pytest.mark.xdist_group("slurm")
+
+
+@pytest.fixture
+def site(make_site, cluster, tmp_path):
+    made = make_site(**sections(tmp_path / "more", cluster))
+    made.add_proposal()
+    equip(made)
+    made.make_ready()
+    return made
+
+
+@pytest.fixture
+def asks(put):
+    def asks(what, *runs, reason=""):
+        form = {"proposal": NUMBER, "ask": what, "runs": list(runs), "operator": "boss"}
+        return put(calibration_ask, **form, reason=reason)
+
+    return asks
+
+
+@pytest.fixture
+def darks_done(site, put, asks):
+    """Constants from three dark runs, deployed."""
+    for stage in range(3):
+        migrated(site, put, 1 + stage, Images(stage))
+    for run in (1, 2, 3):
+        asks(CalibrationAsk.CANCEL, run, reason="a dark run")
+    put(dark_request, proposal=NUMBER, detector=JF, runs=[1, 2, 3], operator="boss")
+    told = darks_through(put)
+    assert "constants injected" in told, told
+    asks(CalibrationAsk.DEPLOY_CONSTANTS, dark(site).id)
+    return site
+
+
+def test_an_operator_asks_for_darks_and_the_next_run_is_corrected(darks_done, put):
+    site = darks_done
+    request = dark(site)
+    assert request.state is DarkState.FINISHED
+    assert request.feedback == "This dark run performed with success"
+    report = site.at(OFFLINE, request.report_url)
+    assert report.read_bytes().startswith(b"%PDF")
+    assert str(report).startswith(
+        str(site.at(OFFLINE, f"{REPORTS}/r0001/{JF}_dark_2012_r1_r2_r3_"))
+    )
+    with site.database.read() as session:
+        versions = versions_of_dark(session, request.id)
+    names = {v.calibration for v in versions}
+    assert names == {"Offset10Hz", "Noise10Hz", "BadPixelsDark10Hz", "RelativeGain10Hz"}
+    assert all(v.deployed for v in versions)
+    assert {v.raw_data_location for v in versions} == {"proposal:2012 runs:3 2 1"}
+
+    migrated(site, put, 4, Images(0, 300.0), sequences=2)
+    assert calibration(site, 4).state is CalibrationState.REQUESTED, "asked by itself"
+    told = through(put, 4)
+    assert told == f"p002012 r0004: {ALL_SUCCEEDED}"
+    view = calibration(site, 4)
+    assert view.state is CalibrationState.AVAILABLE
+    assert [j.state for e in view.executions for j in e.jobs] == [JobState.SUCCEEDED] * 2
+    folder = proc(site, 4)
+    assert len(list(folder.glob("CORR-R0004-JNGFR0?-S0000?.h5"))) == 4
+    assert (folder / f"calibration_metadata_{JF}.yml").is_file()
+    assert len(RunDirectory(str(folder), include="*.h5").train_ids) == 4
+    with h5py.File(folder / "CORR-R0004-JNGFR01-S00000.h5") as file:
+        group = file[f"INSTRUMENT/{JF}/CORR/JNGFR01:daqOutput/data"]
+        mean = group["adc"][:, 0].mean(axis=0)
+        good = (group["mask"][0, 0] == 0) & ~dead(1)
+    assert abs((mean - rings(300.0))[good].mean()) < 1
+    assert np.corrcoef(mean[good], rings(300.0)[good])[0, 1] > 0.95
+
+    with site.database.read() as session:
+        used = constants_of_run(session, NUMBER, 4)
+        back = runs_of_dark(session, request.id)
+        (row,) = calibrations(session, NUMBER, 4)
+    assert {use.dark_run for use in used} == {request.id}
+    assert {use.run_label for use in back} == {"p002012 r0004"}
+    assert site.at(OFFLINE, row.reports[0]).read_bytes().startswith(b"%PDF")
+    (event,) = site.outbox(work="run_corrections_complete", run=4)
+    assert event.parameters["detectors"] == [JF]
+    assert site.sound()
+
+
+def test_a_failed_detector_is_repeated_and_the_former_result_stays(darks_done, put, asks):
+    site = darks_done
+    migrated(site, put, 4, Images(0, 300.0))
+    through(put, 4)
+    before = (proc(site, 4) / "CORR-R0004-JNGFR01-S00000.h5").read_bytes()
+    store = sorted(site.folder.parent.glob("more/caldb_store/**/*.h5"))
+    kept = store[0].read_bytes()
+    store[0].chmod(0o644)
+    store[0].write_bytes(kept[:100] + bytes([kept[100] ^ 1]) + kept[101:])
+    assert asks(CalibrationAsk.CALIBRATE, 4).name == "Completed"
+    assert through(put, 4) == f"p002012 r0004: Succeeded: none; Failed: {JF}"
+    (execution,) = calibration(site, 4).executions
+    assert "constants are missing or damaged (exit 3)" in execution.words
+    assert (proc(site, 4) / "CORR-R0004-JNGFR01-S00000.h5").read_bytes() == before
+    store[0].write_bytes(kept)
+    assert asks(CalibrationAsk.REPEAT, 4).name == "Completed"
+    assert through(put, 4) == f"p002012 r0004: {ALL_SUCCEEDED}"
+
+
+def test_without_constants_it_says_what_to_do(site, put):
+    migrated(site, put, 1, Images(0))
+    told = put(run_calibrate, proposal=NUMBER, run=1).message
+    assert told == f"p002012 r0001: Succeeded: none; Failed: {JF}"
+    (execution,) = calibration(site, 1).executions
+    assert "ask for darks" in execution.words
+    assert execution.jobs == ()
+
+
+def test_a_run_without_detectors(site, put):
+    migrated(site, put, 1, Images(0), aggregators=("DA01",))
+    told = put(run_calibrate, proposal=NUMBER, run=1).message
+    assert told == "p002012 r0001: Not available"
+
+
+def test_dark_runs_in_the_wrong_order_are_found_by_their_data(site, put, asks):
+    for run, stage in ((1, 0), (2, 2), (3, 1)):
+        migrated(site, put, run, Images(stage))
+    for run in (1, 2, 3):
+        asks(CalibrationAsk.CANCEL, run, reason="a dark run")
+    state = put(dark_request, proposal=NUMBER, detector=JF, runs=[1, 2, 3], operator="boss")
+    assert state.name == "Completed"
+    darks_through(put)
+    request = dark(site)
+    assert request.state is DarkState.ERROR
+    assert "the dark runs are not what the request says (exit 6)" in request.feedback
+    assert state.name == "Completed"
+
+
+def test_a_wrong_dark_request_names_the_field_and_the_rule(site, put):
+    migrated(site, put, 1, Images(0))
+    form = {"proposal": NUMBER, "detector": JF, "operator": "boss"}
+    state = put(dark_request, **form, runs=[1, 1])
+    assert state.name == "Refused"
+    assert state.message == "runs_info must contain 3 run(s) for this operation mode."
+    state = put(dark_request, **form, runs=[1, 7, 8])
+    assert "r0007 does not exist in this proposal" in state.message
+    state = put(dark_request, **form, runs=[1], operation_mode=OperationMode.DARK)
+    assert "of JUNGFRAU is one of Adaptive Gain, Fixed Gain" in state.message
+
+
+DIES_AFTER_SUBMITTING = """
+import os, signal, sys
+from flows import jobs
+from flows.calibrating import plan
+from tasks.batch import batch
+from tasks.records import calibration
+from tasks.records.work import working
+
+number, run = map(int, sys.argv[1:])
+calibration.submitted = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with working("run-calibrate", "victim", number, run) as unit:
+    view = calibration.newest(number, run)
+    planned, _ = plan(view, number, run, configured=True)
+    calibration.begin(number, run, planned, unit.held)
+    jobs.submit(calibration.newest(number, run).executions, batch(), unit)
+"""
+"""What `run-calibrate` does, killed between the cluster's answer and its record."""
+
+
+def test_a_worker_dies_between_submitting_and_writing_it_down(site, put, cluster, darks_done):
+    """The job is found again by its name: one job runs."""
+    migrated(site, put, 4, Images(0))
+    done = subprocess.run(
+        [sys.executable, "-c", DIES_AFTER_SUBMITTING, str(NUMBER), "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (execution,) = calibration(site, 4).executions
+    assert [job.state for job in execution.jobs] == [JobState.PLANNED] * 2
+    lapse(site)
+    assert through(put, 4) == f"p002012 r0004: {ALL_SUCCEEDED}"
+    key = execution.jobs[0].key
+    seen = cluster.run("squeue", "-h", "-t", "all", f"--name={key}", "-o", "%F").stdout.split()
+    assert len(set(seen)) == 1
+
+
+def lapse(site):
+    """The dead worker's lease runs out."""
+    import sqlalchemy as sa
+
+    from catalog.tables import Lease
+    from settings.clock import utc_now
+
+    with site.database.write() as session:
+        session.connection().execute(sa.update(Lease).values(expires_at=utc_now()))
+
+
+def test_a_silent_controller_changes_nothing(darks_done, put, cluster):
+    site = darks_done
+    migrated(site, put, 4, Images(0))
+    put(run_calibrate, proposal=NUMBER, run=4)
+    cluster.stop_controller()
+    try:
+        state = put(batch_watch)
+        assert (state.type, state.name) == ("COMPLETED", "Silent")
+        (execution,) = calibration(site, 4).executions
+        assert execution.state is ExecutionState.AT_WORK
+        again = put(run_calibrate, proposal=NUMBER, run=4)
+        assert "SLURM works on" in again.message
+    finally:
+        cluster.start_controller()
+    wait(partial(_watched, put, site), "the watch sees the end", 90)
+    assert put(run_calibrate, proposal=NUMBER, run=4).message.endswith(ALL_SUCCEEDED)
+
+
+def _watched(put, site):
+    put(batch_watch)
+    return calibration(site, 4).executions[0].state is ExecutionState.SUCCEEDED
+
+
+def test_cancelling_ends_the_jobs_and_leaves_no_result(darks_done, put, asks, cluster):
+    site = darks_done
+    for number in (1, 2):
+        cluster.run("scontrol", "update", f"NodeName=max{number}", "State=drain", "Reason=test")
+    try:
+        migrated(site, put, 4, Images(0))
+        put(run_calibrate, proposal=NUMBER, run=4)
+        refused = asks(CalibrationAsk.CANCEL, 4)
+        assert refused.name == "Refused"
+        assert asks(CalibrationAsk.CANCEL, 4, reason="wrong run").name == "Completed"
+        put(run_calibrate, proposal=NUMBER, run=4)
+    finally:
+        for number in (1, 2):
+            cluster.run("scontrol", "update", f"NodeName=max{number}", "State=resume")
+    put(batch_watch)
+    view = calibration(site, 4)
+    assert view.state is CalibrationState.CANCELLED
+    assert {j.state for e in view.executions for j in e.jobs} == {JobState.CANCELLED}
+    assert not list(proc(site, 4).glob("*.h5"))
+
+
+def test_a_result_that_is_not_what_the_job_said_is_never_published(darks_done, put):
+    site = darks_done
+    migrated(site, put, 4, Images(0))
+    put(run_calibrate, proposal=NUMBER, run=4)
+    put(batch_watch)
+    (execution,) = calibration(site, 4).executions
+    staging = site.at(OFFLINE, execution.folder)
+    told = json.loads((staging / "result-0.json").read_text())
+    path = staging / told["files"][0]["filename"]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    message = put(run_calibrate, proposal=NUMBER, run=4).message
+    assert message == f"p002012 r0004: Succeeded: none; Failed: {JF}"
+    assert "is not what the job wrote" in calibration(site, 4).executions[0].words
+    assert not list(proc(site, 4).glob("*.h5"))
+
+
+def test_everything_may_run_twice(darks_done, put):
+    site = darks_done
+    migrated(site, put, 4, Images(0))
+    through(put, 4)
+    before = site.count()
+    put(run_calibrate, proposal=NUMBER, run=4)
+    put(dark_calibrate, proposal=NUMBER)
+    put(batch_watch)
+    after = site.count()
+    assert {k for k in after if after[k] != before[k]} <= {"leases"}
+    assert MODULES
