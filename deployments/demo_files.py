@@ -56,6 +56,7 @@ class RunRecipe:
             None leaves the moment of writing.
         seed: Seed of the payload.
         images: What JUNGFRAU modules show; None leaves their images empty.
+        detector: Name of the JUNGFRAU, after the instrument.
     """
 
     proposal: int
@@ -73,6 +74,7 @@ class RunRecipe:
     begin_at: datetime | None = None
     seed: int = 0
     images: Images | None = None
+    detector: str = "IRDA_JF4M"
 
     @property
     def last_train(self) -> int:
@@ -161,8 +163,8 @@ def _parts(recipe: RunRecipe) -> list[tuple[int, int]]:
     return [(recipe.first_train + low, high - low) for low, high in pairwise(edges)]
 
 
-def _devices(instrument: str, aggregator: str) -> list[object]:
-    module = detector_module(aggregator)
+def _devices(recipe: RunRecipe, aggregator: str) -> list[object]:
+    instrument, module = recipe.instrument, detector_module(aggregator)
     if module is None:
         return [
             XGM(f"{instrument}_XTD9_XGM/DOOCS/MAIN"),
@@ -170,7 +172,7 @@ def _devices(instrument: str, aggregator: str) -> list[object]:
         ]
     detector, number = module
     if detector == "JNGFR":
-        return [JUNGFRAUModule(f"{instrument}_IRDA_JF4M/DET/JNGFR{number:02d}", raw=True)]
+        return [JUNGFRAUModule(f"{instrument}_{recipe.detector}/DET/JNGFR{number:02d}", raw=True)]
     if detector == "AGIPD":
         return [AGIPDModule(f"{instrument}_DET_AGIPD1M-1/DET/{number}CH0", frames_per_train=8)]
     return [LPDModule(f"{instrument}_DET_LPD1M-1/DET/{number}CH0", frames_per_train=8)]
@@ -180,7 +182,7 @@ def _write_one(path: Path, recipe: RunRecipe, name: RunFileName, part: tuple[int
     first, trains = part
     write_file(
         str(path),
-        _devices(recipe.instrument, name.aggregator),
+        _devices(recipe, name.aggregator),
         ntrains=trains,
         firsttrain=first,
         chunksize=max(trains, 1),

@@ -56,15 +56,14 @@ def _execution(
     report = f"{paths.report_folder(home, run)}/{name}"
     job = correction_file(view, (number, run), seen, key, folder, report, constants)
     planned = [("correct", jobs.correct), *([("report", jobs.report)] if jobs.report else [])]
-    shape, reserved = jobs.correct, view.beamtime_active and view.reservation
+    where = jobs.correct.place(active=view.beamtime_active, reservation=view.reservation)
     return PlannedExecution(
         key,
         seen.karabo_id,
         seen.detector_type,
         folder,
         report,
-        shape.beamtime_partition if reserved else shape.partition,
-        view.reservation if reserved else "",
+        *where,
         job,
         () if fault else planned_jobs(key, planned, job, len(job["files"])),
         fault,

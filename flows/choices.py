@@ -79,6 +79,14 @@ def _hold(form: Form) -> HoldKind:
     return kind
 
 
+def _prefer(form: Form) -> str:
+    output = asking.preferred_output(form.value)
+    if output is None:
+        raise Refused(f"value: {form.value!r} is neither Raw nor Processed")
+    beamtimes.prefer_output(form.proposal, output, form.operator, form.reason)
+    return f"{layout.proposal_folder(form.proposal)}: prefers {form.value}"
+
+
 def _team(form: Form) -> str:
     asked.ask_proposal(Work.TEAM_SYNC, form.proposal, form.operator)
     return f"{layout.proposal_folder(form.proposal)}: groups will be brought in line"
@@ -96,6 +104,7 @@ ACTIONS: dict[Ask, Callable[[Form], str]] = {
     Ask.RUN_INSPECT_AGAIN: _inspect,
     Ask.SET_HOLD: _set_hold,
     Ask.LIFT_HOLD: _lift_hold,
+    Ask.PREFERRED_OUTPUT: _prefer,
     Ask.TEAM_SYNC: _team,
 }
 """What each choice does."""

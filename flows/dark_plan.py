@@ -37,7 +37,7 @@ def plan(view: DarkView, *, configured: bool) -> PlannedExecution:
     shape = jobs.characterise
     steps = [("characterise", shape)]
     steps += [("report", jobs.dark_report)] if jobs.dark_report else []
-    reserved = view.beamtime_active and view.reservation
+    where = shape.place(active=view.beamtime_active, reservation=view.reservation)
     files = sum(len(run["files"]) for run in job["runs"])
     return PlannedExecution(
         key,
@@ -45,8 +45,7 @@ def plan(view: DarkView, *, configured: bool) -> PlannedExecution:
         view.detector_type,
         folder,
         report,
-        shape.beamtime_partition if reserved else shape.partition,
-        view.reservation if reserved else "",
+        *where,
         job,
         planned_jobs(key, steps, job, files),
     )

@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import State
 
 from flows.folders import offline_stores, online_plan
 from flows.outcome import Result, conduct
+from flows.reservation import end_reservation
 from policies.access import Phase, phase_of
 from policies.layout import proposal_folder
 from policies.vocabulary import BeamtimeEvent, Work
@@ -33,6 +34,8 @@ def move(proposal: int, event: BeamtimeEvent, operator: str, reason: str) -> Res
     if after is not before:
         touched = set_phase(beamtimes.proposal(proposal), after)
     done = beamtimes.advance(proposal, event, operator, reason)
+    if event is BeamtimeEvent.FINISH:
+        end_reservation(proposal)
     words = f"; {touched} folders and files changed" if after is not before else ""
     passed = f" (passed: {', '.join(done.overridden)})" if done.overridden else ""
     folder = proposal_folder(proposal)

@@ -10,7 +10,7 @@ from flows.folders import Done
 from flows.forms import Operator, ProposalNumber
 from flows.outcome import Result, conduct
 from flows.provisioning import STEPS
-from policies.beamtime import OFFLINE_STEPS, ONLINE_STEPS
+from policies.beamtime import OFFLINE_STEPS, ONLINE_STEPS, OPTIONAL_STEPS
 from policies.errors import BeamkeeperError
 from policies.layout import proposal_folder
 from policies.vocabulary import BeamtimeEvent, BeamtimeState, StepName, StepState, Work
@@ -20,7 +20,7 @@ from tasks.records.work import Working
 _MOVES = (
     (BeamtimeState.NEW, OFFLINE_STEPS, BeamtimeEvent.OFFLINE_CONFIGURED),
     (BeamtimeState.GPFS_OFFLINE_DONE, ONLINE_STEPS, BeamtimeEvent.ONLINE_CONFIGURED),
-    (BeamtimeState.GPFS_ONLINE_DONE, (), BeamtimeEvent.MAKE_READY),
+    (BeamtimeState.GPFS_ONLINE_DONE, OPTIONAL_STEPS, BeamtimeEvent.MAKE_READY),
 )
 
 
@@ -45,11 +45,16 @@ def proposal_prepare(
     def body(unit: Working) -> Result:
         beamtimes.demand("beamtime:prepare", proposal, operator)
         steps = only or list(STEPS)
-        done = {}
+        done, missing = {}, []
         for state, needed, event in _MOVES:
             for name in (s for s in needed if s in steps):
                 unit.check()
-                done[name] = _step(proposal, name, operator)
+                try:
+                    done[name] = _step(proposal, name, operator)
+                except BeamkeeperError as error:
+                    if name not in OPTIONAL_STEPS:
+                        raise
+                    missing.append(f"{name} is missing: {error.message}")
             if not only and beamtimes.proposal(proposal).state is state:
                 beamtimes.advance(proposal, event)
         rows = [
@@ -60,7 +65,9 @@ def proposal_prepare(
         artifacts.table(f"{folder}-steps", rows, "Steps and what was read back")
         label = beamtimes.proposal(proposal).state.label
         changes = sum(d.changes for d in done.values())
-        return Result(f"{folder}: {label}; {len(done)} steps green, {changes} changes")
+        told = "; ".join([f"{len(done)} steps green, {changes} changes", *missing])
+        tags = ("outcome:trouble",) if missing else ()
+        return Result(f"{folder}: {label}; {told}", tags=tags)
 
     return conduct(Work.PROPOSAL_PREPARE, body, proposal=proposal)
 

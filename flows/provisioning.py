@@ -13,6 +13,7 @@ from flows.folders import (
     online_folders,
     online_write_test,
 )
+from flows.reservation import batch_reservation
 from policies import layout
 from policies.errors import Mismatch
 from policies.groups import groups
@@ -71,5 +72,6 @@ STEPS: dict[StepName, Callable[[ProposalView], Done]] = {
     StepName.ONLINE_FOLDERS: online_folders,
     StepName.ONLINE_ACLS: online_acls,
     StepName.ONLINE_WRITE_TEST: online_write_test,
+    StepName.BATCH_RESERVATION: batch_reservation,
 }
 """Every step and what does it."""

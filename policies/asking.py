@@ -31,6 +31,9 @@ class Ask(StrEnum):
     """Forbid what `value` forbids, `legal-hold` or `frozen`; administrators; needs a reason."""
     LIFT_HOLD = "proposal: lift hold"
     """Take the hold `value` away; administrators only; needs a reason."""
+    PREFERRED_OUTPUT = "proposal: set preferred data output"
+    """`value` is Raw or Processed; runs of a proposal that prefers Processed are calibrated by
+    themselves."""
     TEAM_SYNC = "proposal: sync team"
     """Bring groups in line with the team now."""
 
@@ -62,6 +65,7 @@ NEEDS: dict[Ask, Need] = {
     Ask.RUN_INSPECT_AGAIN: Need(run=True),
     Ask.SET_HOLD: Need(value=_HOLDS),
     Ask.LIFT_HOLD: Need(value=_HOLDS),
+    Ask.PREFERRED_OUTPUT: Need(value="Raw or Processed"),
     Ask.TEAM_SYNC: Need(),
 }
 """What each choice needs."""
@@ -104,3 +108,8 @@ def hold(value: str) -> HoldKind | None:
     """A kind of hold by its word, None when there is none like it."""
     wanted = value.strip().casefold().replace(" ", "-")
     return next((kind for kind in HoldKind if kind == wanted), None)
+
+
+def preferred_output(value: str) -> str | None:
+    """Wire code of `flg_preferred_data_output` by word or code, None when there is none like it."""
+    return {"raw": "R", "r": "R", "processed": "P", "p": "P"}.get(value.strip().casefold())

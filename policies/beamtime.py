@@ -7,6 +7,7 @@ and change them.
 
 from policies.beamtime_guards import (
     ALL_ASSESSED,
+    ALL_CALIBRATED,
     ALL_MIGRATED,
     ARCHIVED,
     HAS_BEAMTIME,
@@ -19,6 +20,7 @@ from policies.beamtime_guards import (
     ONE_ACTIVE,
     ONLINE_GREEN,
     ONLINE_STEPS,
+    OPTIONAL_STEPS,
     SHIFTS,
     START_MARGIN,
     BeamtimeFacts,
@@ -34,6 +36,7 @@ __all__ = [
     "BEAMTIME",
     "OFFLINE_STEPS",
     "ONLINE_STEPS",
+    "OPTIONAL_STEPS",
     "RUNS_ACCEPTED_IN",
     "START_MARGIN",
     "VERSION",
@@ -117,7 +120,7 @@ BEAMTIME: Machine[S, E, BeamtimeFacts] = Machine(
             E.REVIEW,
             S.REVIEWED,
             frozenset({Role.ADMIN, Role.LS}),
-            (SHIFTS, ALL_ASSESSED, ALL_MIGRATED),
+            (SHIFTS, ALL_ASSESSED, ALL_MIGRATED, ALL_CALIBRATED),
             (),
             "The leading scientist has assessed the delivered shifts and every run is decided.",
         ),

@@ -18,6 +18,9 @@ OFFLINE_STEPS = (
 )
 """Steps that must be green for GPFS Offline Configuration Done."""
 
+OPTIONAL_STEPS = (StepName.BATCH_RESERVATION,)
+"""Steps that help a beamtime and that nothing waits for: a failure is recorded, and shown."""
+
 ONLINE_STEPS = (StepName.ONLINE_FOLDERS, StepName.ONLINE_ACLS, StepName.ONLINE_WRITE_TEST)
 """Steps that must be green for GPFS Online Configuration Done."""
 
@@ -48,6 +51,7 @@ class BeamtimeFacts:
         open_runs: Numbers of runs that the DAQ has not closed.
         unassessed_runs: Numbers of closed runs without an assessment.
         undecided_runs: Numbers of runs whose migration is asked for and not done.
+        calibrating_runs: Numbers of runs whose calibration is asked for and not over.
         user_proposal: Whether the proposal came from the user portal (system `U`).
         delivered_shifts: Delivered shifts, None when not filled in.
         archived: Whether the data were archived, or the policy has no archival step.
@@ -64,6 +68,7 @@ class BeamtimeFacts:
     open_runs: tuple[int, ...] = ()
     unassessed_runs: tuple[int, ...] = ()
     undecided_runs: tuple[int, ...] = ()
+    calibrating_runs: tuple[int, ...] = ()
     user_proposal: bool = True
     delivered_shifts: int | None = None
     archived: bool = True
@@ -157,6 +162,11 @@ ALL_MIGRATED = Guard[BeamtimeFacts](
     lambda f: f"not migrated yet: {_runs(f.undecided_runs)}",
     lambda f: not f.undecided_runs,
     overridable=False,
+)
+ALL_CALIBRATED = Guard[BeamtimeFacts](
+    "no calibration pending",
+    lambda f: f"calibration is not over: {_runs(f.calibrating_runs)}; wait for it or cancel it",
+    lambda f: not f.calibrating_runs,
 )
 SHIFTS = Guard[BeamtimeFacts](
     "delivered shifts filled",

@@ -185,6 +185,8 @@ class StepName(StrEnum):
     """Owners and ACLs of the online folders."""
     ONLINE_WRITE_TEST = "online-write-test"
     """A file was written, read back and removed where the DAQ will write."""
+    BATCH_RESERVATION = "batch-reservation"
+    """Nodes of the cluster are reserved for the beamtime; nothing else waits for it."""
 
 
 class StepState(StrEnum):

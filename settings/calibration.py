@@ -31,8 +31,11 @@ class JobShape(_Part):
     """Program and arguments; `{…}` are filled in, see the how-to."""
     partition: str = "exfel"
     """Partition outside a beamtime."""
-    beamtime_partition: str = "upex-beamtime"
-    """Partition while the beamtime is Active and its reservation exists."""
+    beamtime_partition: str = "upex-high"
+    """Partition while the beamtime is Active: its runs go before others."""
+    in_reservation: bool = False
+    """Whether jobs use the beamtime's reservation while it is Active; the account that jobs run
+    as must be in the proposal's group then."""
     minutes: Annotated[int, Field(ge=1, le=10080)] = 120
     """Time limit, minutes."""
     files_per_task: Annotated[int, Field(ge=1)] = 16
@@ -55,6 +58,16 @@ class JobShape(_Part):
     def tasks(self, files: int) -> int:
         """Nodes for so many sequence files."""
         return max(1, min(self.max_tasks, -(-files // self.files_per_task)))
+
+    def place(self, *, active: bool, reservation: str) -> tuple[str, str]:
+        """Partition and reservation of a job.
+
+        Args:
+            active: Whether the beamtime runs.
+            reservation: Name of its reservation, empty when there is none.
+        """
+        partition = self.beamtime_partition if active else self.partition
+        return partition, reservation if active and self.in_reservation else ""
 
     def filled(self, **values: object) -> tuple[str, ...]:
         """The command with its places filled; `{task}` and `{tasks}` are left to the cluster."""

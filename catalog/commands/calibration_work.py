@@ -15,7 +15,9 @@ from catalog.commands.calibration_write import (
     move_execution,
     move_request,
 )
+from catalog.commands.journal import ask
 from catalog.commands.leases import Held
+from catalog.queries.calibration_list import open_jobs
 from catalog.queries.find import run_row
 from catalog.tables.calibration import BatchJob, DarkRun, Execution
 from policies import calibration as rules
@@ -29,6 +31,7 @@ from policies.vocabulary import (
     JobEvent,
     JobState,
     RunState,
+    Work,
 )
 
 _ENDS = {JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST}
@@ -127,6 +130,13 @@ def put_dark(session: Session, dark_run: DarkRun, plan: PlannedExecution, now: d
     _put(session, plan, now, dark_run_id=dark_run.id)
 
 
+def _watch(session: Session, key: str, now: datetime) -> None:
+    """Ask for somebody to look at the cluster, when nobody has a reason to yet."""
+    busy = session.exec(select(BatchJob.id).where(open_jobs()).limit(1)).first()
+    if busy is None:
+        ask(session, Work.BATCH_WATCH, key=f"{Work.BATCH_WATCH}:{key}", now=now, parameters={})
+
+
 def _put(
     session: Session,
     plan: PlannedExecution,
@@ -135,6 +145,8 @@ def _put(
     request_id: int | None = None,
     dark_run_id: int | None = None,
 ) -> Execution:
+    if plan.jobs:
+        _watch(session, plan.key, now)
     execution = Execution(
         key=plan.key,
         request_id=request_id,

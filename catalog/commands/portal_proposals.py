@@ -19,12 +19,12 @@ from catalog.commands.portal_parts import (
 from catalog.commands.portal_place import Place, check_identity, raw_path
 from catalog.queries.facts import beamtime_facts
 from catalog.tables.people import User
-from catalog.tables.proposals import Beamtime, Proposal, TeamMember
+from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
 from policies import layout, release
 from policies.errors import Refused
 from policies.portal_export import ProposalRow
 from policies.portal_report import NOTHING, FieldChange
-from policies.vocabulary import BeamtimeState, Work
+from policies.vocabulary import BeamtimeState, StepName, StepState, Work
 
 SYNCED = frozenset(
     {
@@ -92,8 +92,30 @@ def put_proposal(
         proposal.updated_at = book.now
     if new or book.dates:
         duties.plan(session, proposal, beamtime_facts(session, proposal, book.now), book.now)
+    if book.dates and not new:
+        _follow_dates(book, proposal)
     session.flush()
     return new, proposal
+
+
+def _follow_dates(book: Book, proposal: Proposal) -> None:
+    """Ask for the reservation to follow the beamtime's dates, where one was made."""
+    made = book.session.exec(
+        select(ProvisioningStep.id).where(
+            ProvisioningStep.proposal_id == proposal.id,
+            ProvisioningStep.name == StepName.BATCH_RESERVATION,
+            ProvisioningStep.state == StepState.DONE,
+        )
+    ).first()
+    if made is not None:
+        ask(
+            book.session,
+            Work.PROPOSAL_PREPARE,
+            key=f"{Work.PROPOSAL_PREPARE}:{proposal.number}:dates:{book.last_seq}",
+            now=book.now,
+            parameters={"proposal": proposal.number, "only": [str(StepName.BATCH_RESERVATION)]},
+            proposal=proposal.number,
+        )
 
 
 def sync_team(book: Book, proposal: Proposal) -> str:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
 from catalog.queries.calibration import ExecutionView, executions_of
 from catalog.queries.find import proposal_row
+from catalog.queries.sweeps import Stuck, unattended
 from catalog.tables.calibration import (
     BatchJob,
     CalibrationRequest,
@@ -15,16 +18,19 @@ from catalog.tables.calibration import (
 )
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
-from policies.executions import ENDED_JOBS
-from policies.vocabulary import CalibrationState, JobState
+from policies.calibration import STALE_REQUEST
+from policies.vocabulary import CalibrationState, JobState, Work
+
+
+def open_jobs() -> ColumnElement[bool]:
+    """Jobs that are not over, in the words and the order of the index on them."""
+    states = (JobState.PLANNED, JobState.QUEUED, JobState.RUNNING)
+    return or_(*(col(BatchJob.state) == state for state in states))
 
 
 def open_job_keys(session: Session) -> list[str]:
     """Names of every job that is not over."""
-    # In the words and the order of the index on such jobs.
-    states = (JobState.PLANNED, JobState.QUEUED, JobState.RUNNING)
-    still = or_(*(col(BatchJob.state) == state for state in states))
-    return list(session.exec(select(BatchJob.key).where(still)))
+    return list(session.exec(select(BatchJob.key).where(open_jobs())))
 
 
 @dataclass(frozen=True)
@@ -88,26 +94,31 @@ def _reports(session: Session, request: int) -> tuple[str, ...]:
     return tuple(f"{row.cal_report_path.rstrip('/')}/{row.name}" for row in rows)
 
 
-def stuck_requests(session: Session, before: datetime) -> list[tuple[int, int]]:
-    """Runs whose request should move on by itself and stands still since before that moment.
+def stuck_calibrations(session: Session, now: datetime, limit: int = 500) -> list[Stuck]:
+    """Runs whose request should move on by itself and stands still, with nobody at work on it.
 
-    Those wait for nobody: requested, or in progress with no open job.
+    Those that wait for nobody: requested, or in progress with no job at the cluster.
     """
-    at_work = (
+    moving = (CalibrationState.REQUESTED, CalibrationState.IN_PROGRESS)
+    at_cluster = (
         select(Execution.request_id)
         .join(BatchJob, col(BatchJob.execution_id) == Execution.id)
-        .where(col(BatchJob.state).not_in(ENDED_JOBS | {JobState.PLANNED}))
+        .where(or_(*(col(BatchJob.state) == s for s in (JobState.QUEUED, JobState.RUNNING))))
         .where(col(Execution.request_id).is_not(None))
     )
-    moving = (CalibrationState.REQUESTED, CalibrationState.IN_PROGRESS)
-    rows = session.exec(
-        select(Proposal.number, Run.run_number)
+    query = (
+        sa.select(
+            col(Proposal.number),
+            col(Run.run_number),
+            col(Run.state),
+            col(CalibrationRequest.state_since),
+        )
         .join(Run, col(Run.proposal_id) == Proposal.id)
         .join(CalibrationRequest, col(CalibrationRequest.run_id) == Run.id)
-        .where(col(CalibrationRequest.state).in_(moving))
-        .where(CalibrationRequest.state_since < before)
-        .where(col(CalibrationRequest.id).not_in(at_work))
+        .where(or_(*(col(CalibrationRequest.state) == state for state in moving)))
+        .where(col(CalibrationRequest.state_since) < now - STALE_REQUEST)
+        .where(col(CalibrationRequest.id).not_in(at_cluster))
         .order_by(col(CalibrationRequest.state_since))
-        .limit(500)
     )
-    return [(number, run) for number, run in rows]
+    rows = unattended(session, query, Work.RUN_CALIBRATE, now, limit)
+    return [Stuck(*row, "its calibration stands still", Work.RUN_CALIBRATE) for row in rows]

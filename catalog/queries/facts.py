@@ -5,12 +5,14 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from catalog.memory import memory
+from catalog.tables.calibration import CalibrationRequest
 from catalog.tables.facility import Instrument, InstrumentCycle, Repository
 from catalog.tables.files import DataGroup, DatasetFile, Finding, Replica, RunDataGroup
 from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
 from catalog.tables.runs import Run
 from policies.beamtime import BeamtimeFacts, Span
+from policies.calibration import OPEN
 from policies.replica import COPIES_NEEDED, Copy, Tier, safe, verified
 from policies.run import PENDING, RUN, UNASSESSED, RunFacts
 from policies.vocabulary import BeamtimeState, ReplicaState, RunEvent, RunState
@@ -51,10 +53,23 @@ def beamtime_facts(session: Session, proposal: Proposal, now: datetime) -> Beamt
         open_runs=tuple(n for n, s in runs if s is RunState.OPEN),
         unassessed_runs=tuple(n for n, s in runs if s in UNASSESSED),
         undecided_runs=tuple(n for n, s in runs if s in PENDING),
+        calibrating_runs=_calibrating(session, proposal),
         user_proposal=proposal.flg_proposal_system == "U",
         delivered_shifts=proposal.num_delivered_shifts,
         hold=proposal.hold,
     )
+
+
+def _calibrating(session: Session, proposal: Proposal) -> tuple[int, ...]:
+    """Runs whose calibration is asked for and not over."""
+    rows = session.exec(
+        select(Run.run_number)
+        .join(CalibrationRequest, col(CalibrationRequest.run_id) == Run.id)
+        .where(CalibrationRequest.proposal_id == proposal.id)
+        .where(col(CalibrationRequest.state).in_(OPEN))
+        .order_by(col(Run.run_number))
+    )
+    return tuple(rows)
 
 
 def _count(session: Session, proposal: Proposal) -> int:

@@ -69,7 +69,7 @@ def stuck_runs(session: Session, now: datetime, limit: int = 500) -> list[Stuck]
         )
     )
     query = _runs().where(overdue, ~exists(_blocking())).order_by(col(Run.state_since))
-    rows = _unattended(session, query, Work.RUN_MIGRATE, now, limit)
+    rows = unattended(session, query, Work.RUN_MIGRATE, now, limit)
     return [Stuck(*row, "nobody works on it") for row in rows] + _incomplete(session, now, limit)
 
 
@@ -98,7 +98,7 @@ def _incomplete(session: Session, now: datetime, limit: int) -> list[Stuck]:
         .where(col(Replica.flg_available), col(Run.state) == RunState.MIGRATED)
         .order_by(col(Replica.state_since))
     )
-    rows = _unattended(session, query, Work.RUN_MIGRATE, now, limit)
+    rows = unattended(session, query, Work.RUN_MIGRATE, now, limit)
     return [Stuck(*row, "a further copy is missing") for row in dict.fromkeys(rows)]
 
 
@@ -110,7 +110,7 @@ def uninspected_runs(session: Session, now: datetime, limit: int = 500) -> list[
         .where(col(Run.state_since) < now - UNINSPECTED_LIMIT)
         .order_by(col(Run.state_since))
     )
-    rows = _unattended(session, query, Work.RUN_CLOSED, now, limit)
+    rows = unattended(session, query, Work.RUN_CLOSED, now, limit)
     return [Stuck(*row, "files not registered", Work.RUN_CLOSED) for row in rows]
 
 
@@ -124,7 +124,7 @@ def _runs() -> sa.Select[_Row]:
     ).join(Run, col(Run.proposal_id) == Proposal.id)
 
 
-def _unattended(
+def unattended(
     session: Session, query: sa.Select[_Row], work: Work, now: datetime, limit: int
 ) -> list[_Row]:
     """Those of the runs that nobody works on and for which no asking is on its way."""

@@ -49,6 +49,7 @@ KillWait=2
 MinJobAge=3600
 {nodes}
 PartitionName=exfel Nodes=max[1-{count}] Default=YES State=UP
+PartitionName=upex-high Nodes=max[1-{count}] State=UP PriorityTier=5
 PartitionName=upex Nodes=max[1-{count}] State=UP
 PartitionName=upex-beamtime Nodes=max[1-{count}] State=UP PriorityTier=10
 """
@@ -249,7 +250,7 @@ def slurm(nodes: int = 2, *, node_timeout: int = 20) -> Iterator[Slurm]:
         node_timeout: Seconds of silence after which a node is down.
 
     Yields:
-        The running cluster with partitions `exfel`, `upex` and `upex-beamtime`.
+        The running cluster with partitions `exfel`, `upex`, `upex-high` and `upex-beamtime`.
 
     Raises:
         Misconfigured: A program is missing; names the Debian package.

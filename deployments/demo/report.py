@@ -61,6 +61,10 @@ def write(folder: Path, stage: Stage, database: Database, numbers: list[int]) ->
         ]
     parts.append(f"\n## Journal\n\n{verdict.rows} rows, head `{verdict.head}`: the chain holds.\n")
     parts += [f"\n## {title}\n\n```\n{text}\n```\n" for title, text in _pictures(stage)]
+    parts += [
+        f"\n## Report of the {what}: [PDF]({what}.pdf)\n\n![{what}]({what}.png)\n"
+        for what in stage.values.get("pictures", [])
+    ]
     page = folder / "report.md"
     page.write_text("\n".join(parts), encoding="utf-8")
     return page

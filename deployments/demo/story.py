@@ -3,7 +3,7 @@
 import traceback
 from pathlib import Path
 
-from deployments.demo import accidents, acts, endings, report
+from deployments.demo import accidents, acts, calibration, endings, report
 from deployments.demo.console import Stage
 from deployments.demo.world import World, world
 from policies.errors import BeamkeeperError
@@ -46,6 +46,9 @@ def _scenes(stage: Stage, here: World) -> None:
     acts.assess(stage, here)
     accidents.corrupted_transfer(stage, here)
     accidents.killed_worker(stage, here)
+    calibration.reservation(stage, here)
+    calibration.darks(stage, here)
+    calibration.corrections(stage, here)
     endings.finish(stage, here)
     endings.review(stage, here)
     endings.close(stage, here)

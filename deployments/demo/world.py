@@ -6,12 +6,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from catalog.engine import Database
+from deployments.components.directory_client import directory_client
 from deployments.components.ports import reserve
 from deployments.components.postgres import Postgres, postgres
 from deployments.components.slapd import (
@@ -23,6 +25,7 @@ from deployments.components.slapd import (
     Slapd,
     slapd,
 )
+from deployments.components.slurm import Slurm, slurm
 from deployments.daq.client import DaqClient
 from deployments.demo.flows import Operator
 from deployments.facility import MANIFEST, own_commands, ready_catalog
@@ -33,6 +36,7 @@ from deployments.standins.portal import PortalStandin
 from deployments.standins.portal import load as portal_export
 from deployments.standins.subscriber import SubscriberStandin
 from policies.signing import SigningKey
+from settings.calibration import FOLDER as CALIBRATIONS
 from settings.facility import FOLDER
 from settings.model import CONFIG, Settings
 from settings.model import load as load_settings
@@ -40,6 +44,23 @@ from settings.model import load as load_settings
 ONLINE = ("XFEL_GPFS_ONLINE_SASE_1", "XFEL_GPFS_ONLINE_SASE_2", "XFEL_GPFS_ONLINE_SASE_3")
 OFFLINE = "XFEL_GPFS_OFFLINE_RAW_CC"
 DCACHE = "DESY_DCACHE_RAW_CC"
+
+DETECTOR = {
+    "name": "JUNGFRAU 1M of the demo",
+    "identifier": "MID_EXP_JF1M",
+    "detector_type": "JUNGFRAU",
+    "instrument": "MID",
+    "number_of_modules": 2,
+    "first_module_index": 1,
+    "units": [
+        {"physical_name": "Jungfrau_M701", "karabo_da": "JNGFR01", "module_number": 1},
+        {"physical_name": "Jungfrau_M702", "karabo_da": "JNGFR02", "module_number": 2},
+    ],
+}
+"""The detector that is calibrated."""
+
+DARK_TRAINS = 8
+"""Trains that a dark run needs here; 500 in real life."""
 
 LEADER, EXPERT, ADMIN = "leadsci", "expert1", "catadmin"
 """Accounts of the instrument's people; the rest of the cast comes from the portal."""
@@ -59,6 +80,7 @@ class World:
         subscriber: A program that wants our events.
         daq: The data acquisition's client.
         operator: Fills in forms.
+        cluster: The SLURM cluster.
     """
 
     folder: Path
@@ -70,6 +92,7 @@ class World:
     subscriber: SubscriberStandin
     daq: DaqClient
     operator: Operator
+    cluster: Slurm
 
     def tree(self, repository: str) -> Path:
         """Root of a repository's tree on this machine."""
@@ -99,10 +122,12 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         directory = stack.enter_context(slapd(people=people))
         # On SQLite it answers "database is locked" to workers that ask all the time, whatever
         # is set (docs/decisions/0006).
+        cluster = stack.enter_context(slurm(4))
+        stack.enter_context(directory_client(directory, cluster))
         engine_database = stack.enter_context(postgres())
         engine_database.create("prefect")
         config = _configure(
-            folder, directory, portal, subscriber, engine_database, (key, event_key)
+            folder, directory, portal, subscriber, engine_database, (key, event_key), cluster
         )
         os.environ[CONFIG] = str(config)
         load_settings.cache_clear()
@@ -131,6 +156,7 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
             subscriber,
             daq,
             Operator(api),
+            cluster,
         )
 
 
@@ -164,6 +190,7 @@ def _facility_file(folder: Path) -> Path:
     for instrument in content["instruments"]:
         instrument["instrument_leader"] = LEADER
         instrument["experts"] = [EXPERT]
+    content["detectors"].append(DETECTOR)
     path = folder / "facility.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
@@ -176,6 +203,7 @@ def _configure(
     subscriber: SubscriberStandin,
     engine_database: Postgres,
     keys: tuple[SigningKey, SigningKey],
+    cluster: Slurm,
 ) -> Path:
     """Write the settings file of this facility; secrets inside, mode 0600."""
     roots = {}
@@ -218,9 +246,33 @@ def _configure(
         },
         "storage": {"mounts": roots},
         "portal": {"url": portal.url, "token": portal.token},
+        **_cluster(folder, cluster),
         "work": {"lease_seconds": 8, "renew_seconds": 2, "lost_after_seconds": 10},
     }
     path = folder / "beamkeeper.yaml"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
+
+
+def _cluster(folder: Path, cluster: Slurm) -> dict[str, Any]:
+    """The cluster, the constants store, and jobs that suit two cores."""
+    instruments = folder / "calibrations"
+    instruments.mkdir()
+    content = yaml.safe_load((CALIBRATIONS / "default.yaml").read_text(encoding="utf-8"))
+    jobs = content["detectors"]["JUNGFRAU"]
+    jobs["min_trains"] = DARK_TRAINS
+    for step in ("correct", "characterise"):
+        jobs[step] = {**jobs[step], "files_per_task": 2, "max_tasks": 2, "minutes": 10}
+    text = yaml.safe_dump(content, sort_keys=False)
+    (instruments / "default.yaml").write_text(text, encoding="utf-8")
+    return {
+        "batch": cluster.settings(reservations=True, hours_after=_hours()).model_dump(mode="json"),
+        "constants": {"store": str(folder / "caldb_store")},
+        "calibration": {"folder": str(instruments), "watch_seconds": 1},
+    }
+
+
+def _hours() -> float:
+    """The beamtimes of the export are those of 2018: their reservations last until next week."""
+    return (datetime.now(UTC) - datetime(2018, 4, 2, tzinfo=UTC)).total_seconds() / 3600 + 168

@@ -1,8 +1,9 @@
 """Proposals and beamtimes."""
 
+from datetime import datetime
 from typing import Any
 
-from catalog.commands import holds, proposals
+from catalog.commands import holds, preferences, proposals
 from catalog.queries.proposals import proposal_view
 from catalog.views import BeamtimeMove, ProposalView
 from policies import permissions
@@ -24,6 +25,11 @@ def proposal(number: int) -> ProposalView:
 def phase(view: ProposalView) -> Phase:
     """The phase that rights on its folders follow now: time alone ends some of them."""
     return phase_of(view.state, now(), view.writable_until)
+
+
+def moment() -> datetime:
+    """The moment at which a step looks at dates, aware."""
+    return now()
 
 
 def demand(action: str, number: int, operator: str) -> None:
@@ -70,6 +76,17 @@ def override(number: int, target: BeamtimeState, operator: str, reason: str) -> 
     with database().write() as session:
         who = actor(session, operator, number)
         return proposals.override(session, number, target, who, now(), reason)
+
+
+def prefer_output(number: int, output: str, operator: str, reason: str) -> bool:
+    """Say which data a proposal works with; answers whether this said something new.
+
+    Raises:
+        Forbidden: Not the operator's to ask.
+    """
+    with database().write() as session:
+        who = actor(session, operator, number)
+        return preferences.prefer_output(session, number, output, who, now(), reason)
 
 
 def set_hold(number: int, kind: HoldKind, operator: str, reason: str) -> bool:

@@ -1,6 +1,7 @@
 """What the site has configured, as flows need it."""
 
 from policies.audit import AuditSettings
+from settings.batch import BatchSettings
 from settings.directory import DirectorySettings
 from settings.model import load
 
@@ -25,3 +26,8 @@ def auto_deploy() -> bool:
     """Whether new constants come into use by themselves."""
     here = load().constants
     return here is not None and here.auto_deploy
+
+
+def batch() -> BatchSettings | None:
+    """The batch system, None when the site has none."""
+    return load().batch

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from catalog.commands import inbox, outbox, sweeping
+from catalog.queries.calibration_list import stuck_calibrations
 from catalog.queries.lost import unconcluded
 from catalog.queries.sweeps import Due, Stuck, due_obligations, stuck_runs, uninspected_runs
 from policies.errors import BeamkeeperError
@@ -52,6 +53,7 @@ def sweep_stuck() -> list[Swept]:
     """Ask again for runs that head for another state and do not get there."""
     with database().read() as session:
         found = stuck_runs(session, now()) + uninspected_runs(session, now())
+        found += stuck_calibrations(session, now())
     return [
         _isolated(f"p{s.proposal:06d} r{s.run:04d} {s.state}: {s.why}", _push(s)) for s in found
     ]

@@ -14,7 +14,7 @@ from catalog.commands import (
 )
 from catalog.commands.sweeping import Automatic, fulfil
 from catalog.queries.calibration import executions_of, newest_request
-from catalog.queries.calibration_list import calibrations, open_job_keys, stuck_requests
+from catalog.queries.calibration_list import calibrations, open_job_keys, stuck_calibrations
 from catalog.queries.constants import constants_of_run, runs_of_constant
 from catalog.queries.journal import history, verify
 from catalog.queries.runs import files_of, run_view
@@ -383,17 +383,34 @@ def test_a_refused_job_ends_its_execution_with_the_reason(catalog):
         assert open_job_keys(session) == []
 
 
+def stuck(session, minutes):
+    found = stuck_calibrations(session, T0 + timedelta(minutes=minutes))
+    return [(item.proposal, item.run, item.work) for item in found]
+
+
 def test_stuck_requests_are_found(catalog):
     with catalog.write() as session:
         migrated(session, 1)
         request(session)
-        assert stuck_requests(session, T0) == []
-        assert stuck_requests(session, T0 + timedelta(minutes=1)) == [(NUMBER, 1)]
+        assert stuck(session, 11) == [], "it is asked for and on its way"
+        for row in session.exec(select(Outbox)):
+            row.concluded_at = T0
+        assert stuck(session, 9) == []
+        assert stuck(session, 11) == [(NUMBER, 1, Work.RUN_CALIBRATE)]
     with catalog.write() as session:
         migrated(session, 2)
         begun(session, 2)
-        found = stuck_requests(session, T0 + timedelta(minutes=1))
-        assert found == [(NUMBER, 1)], "jobs at work are watched, not stuck"
+        found = [run for _, run, _ in stuck(session, 11)]
+        assert found == [1], "jobs at work are watched, not stuck"
+
+
+def test_one_watch_is_asked_for_when_the_cluster_gets_its_first_job(catalog):
+    with catalog.write() as session:
+        migrated(session, 1)
+        migrated(session, 2)
+        begun(session, 1)
+        begun(session, 2)
+        assert len(asked(session, Work.BATCH_WATCH)) == 1
 
 
 def test_the_history_tells_the_story(catalog):

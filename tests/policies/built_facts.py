@@ -51,6 +51,7 @@ def beamtime_facts(off: Set[str] = frozenset()) -> BeamtimeFacts:
         open_runs=(7,) if b.NO_OPEN_RUN.name in off else (),
         unassessed_runs=(8,) if b.ALL_ASSESSED.name in off else (),
         undecided_runs=(9,) if b.ALL_MIGRATED.name in off else (),
+        calibrating_runs=(10,) if b.ALL_CALIBRATED.name in off else (),
         user_proposal=True,
         delivered_shifts=None if b.SHIFTS.name in off else 9,
         archived=b.ARCHIVED.name not in off,

@@ -11,6 +11,7 @@ from policies.beamtime import (
     BEAMTIME,
     OFFLINE_STEPS,
     ONLINE_STEPS,
+    OPTIONAL_STEPS,
     RUNS_ACCEPTED_IN,
     START_MARGIN,
     Span,
@@ -119,6 +120,7 @@ def test_what_each_step_needs():
         "delivered shifts filled",
         "every run assessed",
         "no migration pending",
+        "no calibration pending",
     }
     assert needs(S.REVIEWED, E.CLOSE) >= {"archived or no archival due", "no migration pending"}
 
@@ -142,7 +144,7 @@ def test_runs_are_taken_in_ready_and_active():
 
 
 def test_every_step_belongs_to_one_side():
-    assert sorted(OFFLINE_STEPS + ONLINE_STEPS) == sorted(StepName)
+    assert sorted(OFFLINE_STEPS + ONLINE_STEPS + OPTIONAL_STEPS) == sorted(StepName)
 
 
 # ---- guards at their edges -------------------------------------------------------------------
@@ -222,6 +224,7 @@ def test_shifts_are_for_user_proposals_and_zero_is_a_number():
         (S.ACTIVE, E.FINISH, "open_runs", "still open: "),
         (S.FINISHED, E.REVIEW, "unassessed_runs", "not assessed: "),
         (S.FINISHED, E.REVIEW, "undecided_runs", "not migrated yet: "),
+        (S.FINISHED, E.REVIEW, "calibrating_runs", "calibration is not over: "),
     ],
 )
 def test_runs_are_listed_by_name_and_many_are_counted(state, event, field, sentence):

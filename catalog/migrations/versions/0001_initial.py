@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_545a2580, after nothing.
+Revision: 0001_76e5f6e4, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_545a2580"
+revision = "0001_76e5f6e4"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -784,6 +784,7 @@ def upgrade() -> None:  # noqa: PLR0915
                 "online-folders",
                 "online-acls",
                 "online-write-test",
+                "batch-reservation",
                 name="stepname",
                 native_enum=False,
                 create_constraint=True,
