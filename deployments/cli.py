@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deployments import cli_db
+from deployments.cli_calibration import calibration_app
 from deployments.cli_common import JsonFlag, say, show, told
 from deployments.cli_holds import replica_app
 from deployments.cli_records import (
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(cli_db.app, name="db")
 app.add_typer(proposal_app, name="proposal")
 app.add_typer(run_app, name="run")
+app.add_typer(calibration_app, name="calibration")
 app.add_typer(replica_app, name="replica")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(outbox_app, name="outbox")

@@ -191,31 +191,46 @@ def _dark(job: Job, place: str, name: str) -> Figure:
             return found
 
         offset, noise, bad = read("Offset"), read("Noise"), read("BadPixelsDark")
-    figure, axes = plt.subplots(4, len(stages), figsize=A4, layout="constrained", squeeze=False)
+    rows = max(len(stages), 2)
+    figure, axes = plt.subplots(rows, 4, figsize=WIDE, layout="constrained", squeeze=False)
     figure.suptitle(f"{job.karabo_id} {place} ({name}), memory cell 0")
-    for column, stage in enumerate(stages):
-        _image(figure, axes[0, column], offset[..., column], f"{stage}: offset / ADU")
-        _image(figure, axes[1, column], noise[..., column], "noise / ADU")
-        _image(
-            figure, axes[2, column], (bad[..., column] != 0).astype(float), "bad pixels", "gray_r"
+    for row in range(rows):
+        if row >= len(stages):
+            for empty in axes[row]:
+                empty.axis("off")
+            continue
+        marked = bad[..., row] != 0
+        _image(figure, axes[row, 0], offset[..., row], f"{stages[row]}: offset / ADU")
+        _image(figure, axes[row, 1], noise[..., row], "noise / ADU")
+        _marks(axes[row, 2], marked, f"bad pixels: {marked.sum():,} ({100 * marked.mean():.2f} %)")
+        _histogram(
+            axes[row, 3],
+            [("noise", np.where(marked, np.nan, noise[..., row]))],
+            "noise of good pixels / ADU",
         )
-        good = np.where(bad[..., column] == 0, noise[..., column], np.nan)
-        _histogram(axes[3, column], [("noise", good)], "noise of good pixels / ADU")
     return figure
 
 
-def _image(figure: Figure, axes: Any, image: Image, title: str, colours: str = "viridis") -> None:  # noqa: ANN401
-    good = image[np.isfinite(image)]
-    low, high = np.percentile(good, [1, 99]) if good.size else (0, 1)
-    if colours == "gray_r":
-        low, high = 0, 1
-    step = max(1, max(image.shape) // 512)
-    shown = axes.imshow(image[::step, ::step], vmin=low, vmax=max(high, low + 1e-6), cmap=colours)
+def _marks(axes: Any, marked: Image, title: str) -> None:  # noqa: ANN401
+    """Bad pixels, none lost to the picture's resolution: a dot stands for a block with one."""
+    step = max(1, max(marked.shape) // 256)
+    height, width = (side // step * step for side in marked.shape)
+    blocks = marked[:height, :width].reshape(height // step, step, width // step, step)
+    axes.imshow(blocks.any(axis=(1, 3)), cmap="gray_r", vmin=0, vmax=1)
     axes.set_title(title)
     axes.set_xticks([])
     axes.set_yticks([])
-    if colours != "gray_r":
-        figure.colorbar(shown, ax=axes, shrink=0.8)
+
+
+def _image(figure: Figure, axes: Any, image: Image, title: str) -> None:  # noqa: ANN401
+    good = image[np.isfinite(image)]
+    low, high = np.percentile(good, [1, 99]) if good.size else (0, 1)
+    step = max(1, max(image.shape) // 512)
+    shown = axes.imshow(image[::step, ::step], vmin=low, vmax=max(high, low + 1e-6))
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    figure.colorbar(shown, ax=axes, location="bottom", shrink=0.9, pad=0.02, aspect=30)
 
 
 def _histogram(axes: Any, series: list[tuple[str, Image]], label: str) -> None:  # noqa: ANN401
