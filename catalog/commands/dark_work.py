@@ -115,18 +115,19 @@ def finish(
         Refused: A job is at work.
     """
     proposal, row = _open(session, number, dark_run, held, now)
+    facts = facts_of(session, row)
+    folder = result.report_folder.rstrip("/")
+    row.report_url = f"{folder}/{result.report_name}"[:250] if result.report_name else ""
+    details = {"constants": len(result.constants), "report": row.report_url}
+    move_dark(session, proposal, row, DarkEvent.FINISH, facts, by_system(now), details)
     report = _report(session, row, result)
     for constant in result.constants:
         _add(session, proposal, row, constant, report, now)
     for execution in _executions(session, row, ExecutionState.SUCCEEDED):
         move_execution(session, (number, None), execution, ExecutionEvent.PUBLISH, by_system(now))
     row.size = _words_of(result.size_bytes)
-    row.report_url = f"{result.report_folder.rstrip('/')}/{result.report_name}"[:250]
     row.calcat_feedback, row.cal_pipeline_full_feedback = rules.SUCCESS, result.feedback
     row.end_at = now
-    details = {"constants": len(result.constants), "report": row.report_url}
-    facts = facts_of(session, row)
-    move_dark(session, proposal, row, DarkEvent.FINISH, facts, by_system(now), details)
     return row.flg_status
 
 

@@ -1,5 +1,7 @@
 """A site with a cluster, a detector of two modules and a constants store."""
 
+import json
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,15 +12,19 @@ from sqlmodel import select
 
 from catalog.queries.calibration import CalibrationView, newest_request
 from catalog.queries.darks import DarkView, dark_requests
-from catalog.tables import Detector, PhysicalDetectorUnit
+from catalog.tables import ConstantVersion, Detector, PhysicalDetectorUnit
+from deployments.calibrate import main as program
 from deployments.components.slurm import Slurm
+from deployments.demo_files import RunRecipe, write_run
 from deployments.demo_images import Images
 from flows.batch_watch import batch_watch
 from flows.dark_calibrate import dark_calibrate
+from flows.job_files import files_of
 from flows.run_calibrate import run_calibrate
 from flows.run_migrate import run_migrate
 from policies.vocabulary import RunState
 from settings.calibration import FOLDER
+from tasks.detectors import find_detectors
 from tests.flows.site import NUMBER, OFFLINE, Site
 
 JF = "SPB_IRDA_JF4M"
@@ -68,6 +74,75 @@ def equip(site: Site) -> None:
                     karabo_da=place,
                     detector_id=row.id or 0,
                     module_number=number,
+                )
+            )
+
+
+def build_constants(folder: Path) -> Path:
+    """Constants of both modules, made by the program from three dark runs; answers their folder."""
+    out = folder / "out"
+    out.mkdir(parents=True)
+    runs = []
+    for stage, word in enumerate(("G0", "G1", "G2")):
+        recipe = RunRecipe(
+            proposal=NUMBER,
+            run=1 + stage,
+            aggregators=tuple(MODULES),
+            trains=TRAINS,
+            images=Images(stage),
+        )
+        written = write_run(folder / "raw", recipe)
+        (seen,) = find_detectors(written.folder)
+        listed = files_of(seen, {})
+        begin = "2024-01-01T00:00:00+00:00"
+        place = {"run": 1 + stage, "stage": word, "in_folder": str(written.folder)}
+        runs.append({**place, "begin_at": begin, "files": listed})
+    job = {
+        "schema": 1,
+        "action": "characterise",
+        "key": "built",
+        "proposal": NUMBER,
+        "run": 1,
+        "karabo_id": JF,
+        "detector_type": "JUNGFRAU",
+        "in_folder": str(folder / "raw"),
+        "out_folder": str(out),
+        "request_time": "2024-01-01T00:00:00+00:00",
+        "runs": runs,
+        "modules": [{"karabo_da": k, "physical_name": v} for k, v in MODULES.items()],
+        "min_trains": TRAINS,
+    }
+    (out / "job.json").write_text(json.dumps(job))
+    assert program(["characterise", "--job", str(out / "job.json")]) == 0
+    return out
+
+
+def give_constants(site: Site, built: Path) -> None:
+    """The detector's constants are in the store, deployed, and valid for every run."""
+    told = json.loads((built / "result-0.json").read_text())
+    digests = {f["filename"]: f["xxh3_128"] for f in told["files"]}
+    store = site.folder.parent / "more" / "caldb_store"
+    store.mkdir(parents=True, exist_ok=True)
+    began = datetime(2024, 1, 1, tzinfo=UTC)
+    for name in digests:
+        shutil.copyfile(built / name, store / name)
+    with site.database.write() as session:
+        query = select(PhysicalDetectorUnit.karabo_da, PhysicalDetectorUnit.id)
+        units = dict(session.exec(query).all())
+        for constant in told["constants"]:
+            session.add(
+                ConstantVersion(
+                    physical_detector_unit_id=units[constant["karabo_da"]] or 0,
+                    calibration=constant["constant"],
+                    name="20240101_000000_sIdx=0",
+                    file_name=constant["path"],
+                    path_to_file=constant["path"],
+                    data_set_name=constant["dataset"],
+                    xxh3_128=digests[constant["path"]],
+                    begin_validity_at=began,
+                    begin_at=began,
+                    flg_deployed=True,
+                    created_at=began,
                 )
             )
 

@@ -27,10 +27,12 @@ from tests.flows.calibration_site import (
     JF,
     MODULES,
     REPORTS,
+    build_constants,
     calibration,
     dark,
     darks_through,
     equip,
+    give_constants,
     migrated,
     proc,
     sections,
@@ -60,9 +62,20 @@ def asks(put):
     return asks
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Constants from three dark runs, made by the program itself."""
+    return build_constants(tmp_path_factory.mktemp("constants"))
+
+
 @pytest.fixture
-def darks_done(site, put, asks):
-    """Constants from three dark runs, deployed."""
+def darks_done(site, built):
+    """A site whose detector has constants."""
+    give_constants(site, built)
+    return site
+
+
+def test_an_operator_asks_for_darks_and_the_next_run_is_corrected(site, put, asks):
     for stage in range(3):
         migrated(site, put, 1 + stage, Images(stage))
     for run in (1, 2, 3):
@@ -71,11 +84,6 @@ def darks_done(site, put, asks):
     told = darks_through(put)
     assert "constants injected" in told, told
     asks(CalibrationAsk.DEPLOY_CONSTANTS, dark(site).id)
-    return site
-
-
-def test_an_operator_asks_for_darks_and_the_next_run_is_corrected(darks_done, put):
-    site = darks_done
     request = dark(site)
     assert request.state is DarkState.FINISHED
     assert request.feedback == "This dark run performed with success"

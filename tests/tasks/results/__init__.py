@@ -1,0 +1,1 @@
+"""Results of batch jobs, on a real file system."""
