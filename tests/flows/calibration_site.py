@@ -127,12 +127,12 @@ def give_constants(site: Site, built: Path) -> None:
     for name in digests:
         shutil.copyfile(built / name, store / name)
     with site.database.write() as session:
-        query = select(PhysicalDetectorUnit.karabo_da, PhysicalDetectorUnit.id)
+        query = select(PhysicalDetectorUnit.physical_name, PhysicalDetectorUnit.id)
         units = dict(session.exec(query).all())
         for constant in told["constants"]:
             session.add(
                 ConstantVersion(
-                    physical_detector_unit_id=units[constant["karabo_da"]] or 0,
+                    physical_detector_unit_id=units[constant["physical_name"]] or 0,
                     calibration=constant["constant"],
                     name="20240101_000000_sIdx=0",
                     file_name=constant["path"],

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from catalog.tables import Beamtime
+from catalog.tables import Beamtime, InstrumentCycle
 from flows.beamtime_finish import beamtime_finish
 from flows.beamtime_start import beamtime_start
 from flows.proposal_prepare import proposal_prepare
@@ -30,7 +30,9 @@ def place(make_site, cluster):
 
 
 def dates(site, begin, end):
+    year = {"begin_at": BEGIN - timedelta(days=200), "end_at": BEGIN + timedelta(days=200)}
     with site.database.write() as session:
+        session.connection().execute(sa.update(InstrumentCycle).values(**year))
         session.connection().execute(sa.update(Beamtime).values(begin_at=begin, end_at=end))
 
 
@@ -66,12 +68,17 @@ def test_made_followed_given_back(place, put, cluster):
 
 
 def test_an_unknown_group_is_a_failed_step_and_holds_nobody_up(place, put, cluster):
-    cluster.know_group(f"{NUMBER:06d}-part", GID, [])
-    told = put(proposal_prepare, proposal=NUMBER)
-    assert place.state() is BeamtimeState.READY
+    stranger = 2099
+    place.add_proposal(stranger, "FXE")
+    dates(place, BEGIN, BEGIN + timedelta(days=2))
+    told = put(proposal_prepare, proposal=stranger)
+    assert place.state(stranger) is BeamtimeState.READY
     assert "batch-reservation is missing: the cluster does not know group" in told.message
-    assert state(place)[0] == "failed"
-    assert shown(cluster) == {}
+    assert place.steps(stranger)[str(StepName.BATCH_RESERVATION)][0] == "failed"
+    cluster.know_group("002099-part", 709_901, ["alice"])
+    again = put(proposal_prepare, proposal=stranger, only=STEP)
+    assert "1 steps green, 1 changes" in again.message
+    cluster.run("scontrol", "delete", "ReservationName=upex_002099")
 
 
 def test_a_window_that_is_over_is_skipped_with_the_reason(place, put):
