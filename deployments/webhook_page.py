@@ -160,6 +160,8 @@ EVENT_FIELDS = {
 TOPICS = {
     Topic.DAQ_RUN_COMPLETE: "The run is closed; its files are final on the online storage.",
     Topic.MIGRATION_COMPLETE: "The run has its verified copies.",
+    Topic.RUN_CORRECTIONS_COMPLETE: "Corrected data of the run are in place; `detectors` names"
+    " those that succeeded.",
 }
 """Events that are sent."""
 

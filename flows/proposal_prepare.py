@@ -65,7 +65,9 @@ def proposal_prepare(
         artifacts.table(f"{folder}-steps", rows, "Steps and what was read back")
         label = beamtimes.proposal(proposal).state.label
         changes = sum(d.changes for d in done.values())
-        told = "; ".join([f"{len(done)} steps green, {changes} changes", *missing])
+        skipped = sum(d.state is StepState.SKIPPED for d in done.values())
+        counted = f"{len(done) - skipped} steps green" + f", {skipped} skipped" * bool(skipped)
+        told = "; ".join([f"{counted}, {changes} changes", *missing])
         tags = ("outcome:trouble",) if missing else ()
         return Result(f"{folder}: {label}; {told}", tags=tags)
 

@@ -19,6 +19,9 @@ from settings.batch import BatchSettings
 
 _WRAPPER = "/usr/lib/*/libnss_wrapper.so"
 
+_FIRST_UID = 60_000
+_NOGROUP = 65_534
+
 CONF = """\
 ClusterName=demo
 SlurmctldHost=localhost(127.0.0.1)
@@ -39,6 +42,7 @@ TaskPlugin=task/none
 MpiDefault=none
 ReturnToService=2
 SlurmdTimeout={node_timeout}
+GroupUpdateTime=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1
@@ -121,13 +125,15 @@ class Slurm:
         """Start the controller, with or without the jobs that it knew."""
         program = processes.require("slurmctld", "slurmctld")
         argv: list[str | Path] = [program, "-D", *(["-c"] if fresh else [])]
-        env = {
-            **self.environment(),
+        env = self.environment() | self._accounts()
+        self._controller = processes.start(argv, log=self.folder / "ctld.out", env=env)
+
+    def _accounts(self) -> dict[str, str]:
+        return {
             "LD_PRELOAD": _wrapper(),
             "NSS_WRAPPER_PASSWD": str(self._users),
             "NSS_WRAPPER_GROUP": str(self._groups),
         }
-        self._controller = processes.start(argv, log=self.folder / "ctld.out", env=env)
 
     def stop_controller(self) -> None:
         """An orderly end; jobs go on, nobody answers."""
@@ -161,11 +167,19 @@ class Slurm:
         """Environment in which SLURM's commands speak to this cluster."""
         return {**os.environ, "SLURM_CONF": str(self.conf)}
 
-    def run(self, *argv: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run one of SLURM's commands here."""
+    def run(
+        self, *argv: str, check: bool = True, accounts: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run one of SLURM's commands here.
+
+        Args:
+            *argv: Program and arguments.
+            check: Whether an exit code other than 0 is an error.
+            accounts: Whether it resolves users and groups as the controller does.
+        """
         return subprocess.run(  # noqa: S603 - our own argument list, no shell
             argv,
-            env=self.environment(),
+            env=self.environment() | (self._accounts() if accounts else {}),
             text=True,
             capture_output=True,
             check=check,
@@ -187,12 +201,23 @@ class Slurm:
         ]
         lines.append(f"{name}:x:{gid}:{','.join(members)}")
         _replace(self._groups, lines)
-        users = self._users.read_text(encoding="utf-8").splitlines()
-        known = {line.split(":")[0] for line in users}
-        first = 60_000 + len(users)
-        fresh = [m for m in dict.fromkeys(members) if m not in known]
-        users += [f"{m}:x:{first + i}:{gid}::/nonexistent:/bin/sh" for i, m in enumerate(fresh)]
-        _replace(self._users, users)
+        for member in members:
+            self.know_user(member)
+
+    def know_user(self, name: str) -> int:
+        """Let the controller resolve an account; answers its number.
+
+        Its primary group is nobody's, so that it is a member of what `know_group` says only.
+        """
+        users = [line.split(":") for line in self._users.read_text(encoding="utf-8").splitlines()]
+        found = next((int(user[2]) for user in users if user[0] == name), None)
+        if found is not None:
+            return found
+        number = _FIRST_UID + len(users)
+        home = "/nonexistent:/bin/sh"
+        lines = [*(":".join(user) for user in users), f"{name}:x:{number}:{_NOGROUP}::{home}"]
+        _replace(self._users, lines)
+        return number
 
     def settings(self, **more: object) -> BatchSettings:
         """What beamkeeper needs to use this cluster."""

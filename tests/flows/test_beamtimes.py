@@ -128,6 +128,7 @@ ASKS = {
     Ask.RUN_INSPECT_AGAIN: (lambda site: site.record(1), {"run": 1}, "will be read again"),
     Ask.SET_HOLD: (lambda _: None, {"value": "legal hold"}, "legal-hold stands"),
     Ask.LIFT_HOLD: (freeze, {"value": "frozen"}, "frozen lifted"),
+    Ask.PREFERRED_OUTPUT: (lambda _: None, {"value": "processed"}, "prefers processed"),
     Ask.TEAM_SYNC: (lambda _: None, {}, "groups will be brought in line"),
 }
 

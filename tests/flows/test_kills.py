@@ -149,7 +149,7 @@ def test_prepare_survives_a_kill_at_every_boundary(place, victims, groups):
     assert code == 0
     assert crossed.pop().startswith(f"= Completed: p{FIRST + 1:06d}: Ready; 7 steps green")
     names = Counter(name.partition(":")[0] for name in crossed)
-    assert (names["begin_step"], names["end_step"], names["advance"]) == (14, 7, 3)
+    assert (names["begin_step"], names["end_step"], names["advance"]) == (16, 8, 3)
     assert {"working", "conclude", f"group {FIRST + 1:06d}-part is there"} <= set(names)
     whole = shape(place, FIRST + 1)
     assert len(whole) > 20

@@ -15,6 +15,7 @@ from tests.flows.site import DCACHE, GID, MARKER, NUMBER, OFFLINE, ONLINE
 from tests.flows.test_migrate import mounted
 
 GREEN = [
+    ("batch-reservation", "skipped"),
     ("ldap-groups", "done"),
     ("offline-acls", "done"),
     ("offline-folders", "done"),
@@ -69,7 +70,7 @@ def test_a_proposal_becomes_ready_and_a_second_time_nothing_changes(equipped, pu
     assert (raw.stat().st_gid, oct(raw.stat().st_mode & 0o007)) in {(gid, "0o0"), (gid + 1, "0o0")}
     rows, past = equipped.count(), equipped.history()
     again = prepare(put)
-    assert again.message == "p002012: Ready; 7 steps green, 0 changes"
+    assert again.message == "p002012: Ready; 7 steps green, 1 skipped, 0 changes"
     assert (equipped.count(), equipped.history()) == (rows, past)
     # what drifts is repaired, one step alone
     raw.chmod(0o777)
