@@ -56,6 +56,8 @@ def examine(settings: Settings, now: datetime) -> list[Report]:
         _directory,
         _storage,
         _portal,
+        _batch,
+        _constants,
         _notices,
     ]
     return [report for check in checks for report in check(settings, now)]
@@ -165,6 +167,35 @@ def _portal(settings: Settings, _now: datetime) -> Iterator[Report]:
         yield Report("portal", "off", "proposals are not synchronised: set portal.url")
     else:
         yield Report("portal", "up", f"configured: {settings.portal.url}")
+
+
+def _batch(settings: Settings, _now: datetime) -> Iterator[Report]:
+    if settings.batch is None:
+        yield Report("batch system", "off", "nothing is calibrated: set batch")
+        return
+    from tasks.batch import SlurmBatch
+
+    try:
+        SlurmBatch(settings.batch).look(["beamkeeper-doctor"])
+    except BeamkeeperError as error:
+        yield Report("batch system", "down", error.message)
+    else:
+        yield Report("batch system", "up", "SLURM answers")
+    if not settings.batch.reservations:
+        yield Report("reservations", "off", "beamtimes get none: set batch.reservations")
+
+
+def _constants(settings: Settings, _now: datetime) -> Iterator[Report]:
+    if settings.constants is None:
+        yield Report("constants", "off", "dark runs come to nothing: set constants.store")
+        return
+    store = settings.constants.store
+    if store.is_dir():
+        yield Report("constants", "up", str(store))
+    else:
+        yield Report("constants", "stale", f"{store} is not there yet, or not mounted")
+    if settings.constants.calcat is None:
+        yield Report("calcat", "off", "constants are in our catalog only: set constants.calcat")
 
 
 def _notices(settings: Settings, _now: datetime) -> Iterator[Report]:
