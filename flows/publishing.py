@@ -32,8 +32,27 @@ def publish(view: CalibrationView, execution: ExecutionView, run: int, unit: Wor
         return
     unit.check()
     calibration.publish(execution.key, done, unit.held)
+    _show(execution, done)
     results.tidy(storage.offline().path(execution.folder))
     get_run_logger().info("%s: %d files in %s", execution.karabo_id, len(done.files), done.folder)
+
+
+def _show(execution: ExecutionView, done: InPlace) -> None:
+    """A page about the result: where it is, its report, the constants that it was made with."""
+    report = f"{done.report_folder}/{done.report_name}" if done.report_name else "none"
+    lines = [
+        f"## {execution.karabo_id}: {len(done.files)} corrected files",
+        f"- data: `{done.folder}`",
+        f"- report: `{report}`",
+        "",
+        "| module | unit | constant | CalCat | file |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {c.karabo_da} | {c.physical_name} | {c.calibration} | {c.ccv_id or ''} | {c.path} |"
+            for c in done.constants
+        ),
+    ]
+    artifacts.page(artifacts.slug(execution.key), "\n".join(lines), "Corrected data")
 
 
 def _publish(view: CalibrationView, execution: ExecutionView, run: int) -> InPlace:
