@@ -9,6 +9,7 @@ import uvicorn
 from catalog.engine import Database
 from catalog.schema import demand_current
 from deployments.gateway.app import gateway
+from deployments.gateway.reports import report_route
 from deployments.notices import notifier
 from deployments.relay.delivery import Courier
 from deployments.relay.engine import Engine
@@ -30,8 +31,9 @@ def run_gateway(settings: Settings) -> None:
     # Rows live as long as a batch: looking for cycles among them costs a tenth of the time.
     gc.freeze()
     gc.set_threshold(_GC_OBJECTS, 20, 20)
+    reports = report_route(settings)
     uvicorn.run(
-        gateway(database, settings.gateway),
+        gateway(database, settings.gateway, [reports] if reports else []),
         host=settings.gateway.host,
         port=settings.gateway.port,
         log_level="warning",

@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -42,6 +43,11 @@ def table(key: str, rows: Sequence[dict[str, Any]], description: str) -> None:
 def page(key: str, markdown: str, description: str = "") -> None:
     """Show a page of Markdown."""
     aside(lambda: create_markdown_artifact(markdown=markdown, key=key, description=description))
+
+
+def link(key: str, address: str, text: str) -> None:
+    """Show a link."""
+    aside(lambda: create_link_artifact(link=address, link_text=text, key=key))
 
 
 def progress(key: str, description: str) -> Callable[[int, int], None]:

@@ -16,7 +16,7 @@ from policies.errors import BeamkeeperError, Denied, Invalid, Misconfigured, Mis
 from policies.executions import ENDED_EXECUTIONS
 from policies.vocabulary import DarkState, ExecutionState, Work
 from tasks.batch import batch
-from tasks.records import darks
+from tasks.records import configured, darks
 from tasks.records.darks import DarkView
 from tasks.records.work import Working
 
@@ -101,4 +101,8 @@ def _end(view: DarkView, unit: Working) -> str:
         for c in result.constants
     ]
     artifacts.table(artifacts.slug(f"dark {view.id} constants"), rows, "New constants")
+    if result.report_name:
+        path = f"{result.report_folder}/{result.report_name}"
+        key = artifacts.slug(f"dark {view.id} report")
+        artifacts.link(key, configured.report_link(path), f"Report of {view.detector}")
     return f"{state.label}, {len(rows)} constants injected, report {result.report_name}"

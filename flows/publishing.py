@@ -5,12 +5,13 @@ from typing import Any
 from prefect import get_run_logger
 
 from flows import artifacts
+from flows.sightings import metadata_rows
 from policies import calibration_paths as paths
 from policies import layout
 from policies.errors import Denied, Invalid, Mismatch
 from tasks import results, storage
 from tasks.detectors import metadata_yaml
-from tasks.records import calibration
+from tasks.records import calibration, configured
 from tasks.records.calibration import CalibrationView, ExecutionView, UsedConstant
 from tasks.records.calibration import Result as InPlace
 from tasks.records.runs import RegisteredFile
@@ -53,6 +54,9 @@ def _show(execution: ExecutionView, done: InPlace) -> None:
         ),
     ]
     artifacts.page(artifacts.slug(execution.key), "\n".join(lines), "Corrected data")
+    if done.report_name:
+        key = artifacts.slug(f"{execution.key} report")
+        artifacts.link(key, configured.report_link(report), f"Report of {execution.karabo_id}")
 
 
 def _publish(view: CalibrationView, execution: ExecutionView, run: int) -> InPlace:
@@ -63,7 +67,7 @@ def _publish(view: CalibrationView, execution: ExecutionView, run: int) -> InPla
     files = [Written(f["filename"], f["byte_size"], f["xxh3_128"], f["adler32"]) for f in said]
     former = view.in_place.get(execution.karabo_id, ())
     mtimes = results.publish(staging, here.path(place), files, former)
-    words = metadata_yaml(execution.job, told, job_rows(execution))
+    words = metadata_yaml(execution.job, told, metadata_rows(execution))
     results.write_text(here.path(place) / paths.metadata_file(execution.karabo_id), words)
     folder, _, name = execution.report_path.rpartition("/")
     has_report = bool(name) and here.path(execution.report_path).is_file()
@@ -102,18 +106,4 @@ def used(execution: ExecutionView) -> list[UsedConstant]:
         )
         for place, unit in execution.job.get("constants", {}).items()
         for name, c in unit["constants"].items()
-    ]
-
-
-def job_rows(execution: ExecutionView) -> list[dict[str, Any]]:
-    """An execution's jobs as its metadata file lists them."""
-    return [
-        {
-            "job_id": job.job_id,
-            "state": str(job.state),
-            "begin_at": job.begin_at,
-            "end_at": job.end_at,
-            "elapsed_seconds": job.elapsed_seconds,
-        }
-        for job in execution.jobs
     ]

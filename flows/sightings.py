@@ -56,3 +56,17 @@ def rows(executions: Sequence[ExecutionView]) -> list[dict[str, Any]]:
         for execution in executions
         if execution.words
     ]
+
+
+def metadata_rows(execution: ExecutionView) -> list[dict[str, Any]]:
+    """An execution's jobs as its metadata file lists them."""
+    return [
+        {
+            "job_id": job.job_id,
+            "state": str(job.state),
+            "begin_at": job.begin_at,
+            "end_at": job.end_at,
+            "elapsed_seconds": job.elapsed_seconds,
+        }
+        for job in execution.jobs
+    ]

@@ -80,6 +80,8 @@ class GatewaySettings(BaseModel):
         replay_window_seconds: How old or how far ahead a time stamp may be.
         max_batch: Messages written in one transaction at the most.
         max_waiting_bytes: Bodies that may wait to be written; more are answered 503.
+        public_url: Address under which people reach the gateway, for links to reports; empty: that
+            of host and port.
         read_seconds: How long a sender may take to send its body; slower ones get 408.
         senders: By name.
         subscribers: By name.
@@ -94,5 +96,11 @@ class GatewaySettings(BaseModel):
     max_batch: int = Field(default=64, gt=0)
     max_waiting_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     read_seconds: float = Field(default=30.0, gt=0)
+    public_url: str = Field(default="", pattern=r"^(https?://[^/].*[^/])?$")
     senders: dict[Name, Sender] = {}
     subscribers: dict[Name, Subscriber] = {}
+
+    @property
+    def base(self) -> str:
+        """Address for links, without a slash at the end."""
+        return self.public_url or f"http://{self.host}:{self.port}"

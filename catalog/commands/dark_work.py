@@ -169,9 +169,8 @@ def deploy(
     proposal = proposal_row(session, number)
     row = dark_row(session, proposal, dark_run)
     if row.flg_status is not DarkState.FINISHED:
-        raise Refused(
-            f"dark-run request {dark_run} is {row.flg_status.label}: it has no constants",
-        )
+        label = row.flg_status.label
+        raise Refused(f"dark-run request {dark_run} is {label}: it has no constants")
     versions = session.exec(
         select(ConstantVersion)
         .where(ConstantVersion.dark_run_id == row.id, ~col(ConstantVersion.flg_deployed))

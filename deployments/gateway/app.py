@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,12 +25,13 @@ from settings.clock import utc_now
 from settings.gateway import GatewaySettings, Sender
 
 
-def gateway(database: Database, settings: GatewaySettings) -> Starlette:
+def gateway(database: Database, settings: GatewaySettings, more: Sequence[Route] = ()) -> Starlette:
     """Build the application.
 
     Args:
         database: The catalog; migrated.
         settings: Senders, keys and limits.
+        more: Further routes.
     """
     writer = Writer(database, settings.max_batch, settings.max_waiting_bytes)
     hooks = _Hooks(settings, writer)
@@ -48,6 +49,7 @@ def gateway(database: Database, settings: GatewaySettings) -> Starlette:
         routes=[
             Route("/hooks/daq/{kind}", hooks.receive, methods=["POST"]),
             Route("/healthz", health, methods=["GET"]),
+            *more,
         ],
         lifespan=life,
     )

@@ -1,8 +1,10 @@
 """What the site has configured, as flows need it."""
 
+from policies import links
 from policies.audit import AuditSettings
 from settings.batch import BatchSettings
 from settings.directory import DirectorySettings
+from settings.links import link_secret
 from settings.model import load
 
 
@@ -31,3 +33,9 @@ def auto_deploy() -> bool:
 def batch() -> BatchSettings | None:
     """The batch system, None when the site has none."""
     return load().batch
+
+
+def report_link(path: str) -> str:
+    """Address at which a report opens, for who sees this flow run."""
+    here = load()
+    return links.link(here.gateway.base, link_secret(here), path)
