@@ -94,6 +94,18 @@ def inject_and_retrieve(client, given):
     return out
 
 
+def retrieve(client, given):
+    """The version that is closest."""
+    wanted = {
+        "detector_condition": condition(182.0),
+        "calibration_name": "Offset",
+        "pdu_physical_name": "Jungfrau_M530",
+        "measured_at": given["at"],
+        "snapshot_at": "",
+    }
+    return {"retrieved": client.retrieve_calibration_constant_version(wanted)}
+
+
 def gets_and_sets(client, given):
     """Conditions, reports, units, filters, refusals."""
     from calibration_client.modules import (
@@ -150,5 +162,5 @@ def gets_and_sets(client, given):
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
-    functions = {f.__name__: f for f in (inject_and_retrieve, gets_and_sets)}
+    functions = {f.__name__: f for f in (inject_and_retrieve, retrieve, gets_and_sets)}
     json.dump(functions[sys.argv[1]](connect(given), given), sys.stdout)
