@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from catalog.queries.calibration import CalibrationView, newest_request
 from catalog.queries.calibration_list import calibrations
 from catalog.queries.constants import runs_of_dark
@@ -14,7 +16,9 @@ from deployments.demo.console import Stage
 from deployments.demo.world import DARK_TRAINS, DETECTOR, EXPERT, OFFLINE, World
 from deployments.demo_files import RunRecipe
 from deployments.demo_images import Images
+from policies import links
 from policies.vocabulary import CalibrationState, DarkState
+from settings.links import link_secret
 
 JF = str(DETECTOR["identifier"])
 DARKS = (21, 22, 23)
@@ -138,6 +142,9 @@ def corrections(stage: Stage, here: World) -> None:
             "its constants lead back to the dark request, and the dark request to this run",
         )
         (report,) = _reports(here, GOOD)
+        site = here.settings
+        answer = httpx.get(links.link(site.gateway.base, link_secret(site), report), timeout=10)
+        stage.demand(answer.content[:4] == b"%PDF", "the link on the run's page opens the report")
         _show(stage, here, here.tree(OFFLINE) / report.lstrip("/"), "correction")
         until("run_corrections_complete", lambda: _told(here, GOOD))
         _fails_and_is_repeated(stage, here)

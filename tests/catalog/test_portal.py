@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from catalog.commands import portal
+from catalog.commands import portal, proposals
 from catalog.commands.portal_inbox import content_of
 from catalog.queries.journal import verify
 from catalog.tables import (
@@ -16,12 +16,14 @@ from catalog.tables import (
     User,
 )
 from deployments.standins.portal import load
+from policies.actor import SYSTEM
 from policies.errors import Refused
 from policies.portal_reader import canonical
 from policies.portal_report import Outcome
-from policies.vocabulary import BeamtimeState, InboxState
+from policies.vocabulary import BeamtimeState, InboxState, StepName, StepState, Work
 from tests.catalog.portal_help import (
     LATER,
+    NOW,
     OPERATOR,
     changed,
     history,
@@ -149,6 +151,25 @@ def test_a_withdrawn_beamtime_becomes_unavailable_and_may_come_back(catalog):
     put(catalog, load(), LATER)
     assert len(rows(catalog, Beamtime)) == len(kept)
     assert len(read(catalog, 2012).beamtimes) == 2
+
+
+def reserved(catalog, state):
+    with catalog.write() as session:
+        name = StepName.BATCH_RESERVATION
+        proposals.begin_step(session, 900054, name, SYSTEM, NOW)
+        proposals.record_step(session, 900054, name, state, SYSTEM, NOW, message="upex_900054")
+
+
+@pytest.mark.parametrize(("state", "asked"), [(StepState.DONE, 1), (StepState.SKIPPED, 0)])
+def test_a_reservation_follows_changed_dates(catalog, state, asked):
+    put(catalog, load())
+    reserved(catalog, state)
+    (beamtime,) = load()["proposals"][0]["beamtimes"]
+    moved = [{**beamtime, "end_at": "2018-12-30T23:59:58+01:00"}]
+    for _ in range(2):
+        put(catalog, changed(beamtimes=moved), LATER)
+    found = [r for r in rows(catalog, Outbox) if r.work == Work.PROPOSAL_PREPARE]
+    assert [r.parameters["only"] for r in found] == [["batch-reservation"]] * asked
 
 
 def test_a_kept_row_can_be_put_again_corrected(catalog):
