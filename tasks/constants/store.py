@@ -7,8 +7,8 @@ import os
 import stat
 from collections.abc import Iterator
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import h5py
 import xxhash
@@ -163,13 +163,16 @@ def _digest(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[FileIO]:
     """A regular file; a pipe or a link in its place is refused instead of waited for."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb", buffering=0) as raw:
+    try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise Invalid(f"{path} is no regular file", fields={"path": "no regular file"})
-        yield raw
+        with os.fdopen(fd, "rb", buffering=0, closefd=False) as file:
+            yield file
+    finally:
+        os.close(fd)
 
 
 def _is_there(place: Path) -> bool:
