@@ -1,5 +1,7 @@
 """Constants of a dark request: into the store, into the constants catalogue, read back."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -7,18 +9,20 @@ from typing import Any
 from policies import constants as rules
 from policies.errors import Misconfigured, Mismatch
 from tasks import results, storage
+from tasks.constants import ConstantsStore, Injection, constants_catalog
 from tasks.records import configured
 from tasks.records.calibration import ExecutionView
 from tasks.records.darks import DarkResult, DarkView, NewConstant
-from tasks.results import Written
 
 
 def inject(view: DarkView, execution: ExecutionView) -> DarkResult:
     """Put the constants that a characterisation came to where corrections find them.
 
+    Everything may be repeated: files and versions have names that follow from the request.
+
     Raises:
         Misconfigured: There is no constants store.
-        Mismatch: A file is not what its job said.
+        Mismatch: A file or a version is not what it should be, read back.
         Unavailable: The storage or the constants catalogue does not answer.
     """
     here = storage.offline()
@@ -27,28 +31,21 @@ def inject(view: DarkView, execution: ExecutionView) -> DarkResult:
     said = [c for part in told for c in part.get("constants", [])]
     if not said:
         raise Mismatch("the characterisation ended well and came to no constants")
-    files = {f["filename"]: Written(**_file(f)) for part in told for f in part["files"]}
-    places = {name: _keep(view, staging, file, said) for name, file in files.items()}
+    files = {f["filename"]: f for part in told for f in part["files"]}
+    units = {c["path"]: c["physical_name"] for c in said}
+    places = {name: _keep(view, staging, files[name], unit) for name, unit in units.items()}
     folder, _, name = execution.report_path.rpartition("/")
     has_report = here.path(execution.report_path).is_file()
-    warnings = [w for part in told for w in part.get("warnings", [])]
+    report = f"{folder}/{name}" if has_report else ""
+    constants = [_constant(view, c, places[c["path"]], files[c["path"]]) for c in said]
     return DarkResult(
-        constants=[_constant(view, c, places[c["path"]], files[c["path"]]) for c in said],
+        constants=_named(view, constants, report),
         report_name=name if has_report else "",
         report_folder=folder,
-        size_bytes=sum(file.size_bytes for file in files.values()),
+        size_bytes=sum(file["byte_size"] for file in files.values()),
         output_path=execution.folder,
-        feedback="\n".join(warnings),
+        feedback="\n".join(w for part in told for w in part.get("warnings", [])),
     )
-
-
-def _file(said: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "filename": said["filename"],
-        "size_bytes": said["byte_size"],
-        "xxh3_128": said["xxh3_128"],
-        "adler32": said["adler32"],
-    }
 
 
 def begins_at(view: DarkView) -> datetime:
@@ -56,22 +53,23 @@ def begins_at(view: DarkView) -> datetime:
     return min(part.begin_at for part in view.parts)
 
 
-def _keep(view: DarkView, staging: Path, file: Written, said: list[dict[str, Any]]) -> str:
-    """Keep a module's file in the store; answers its path there.
-
-    The name follows from the request alone, so a repetition finds it.
-    """
+def _keep(view: DarkView, staging: Path, file: dict[str, Any], physical_name: str) -> str:
+    """Keep a module's file in the store; answers its path there."""
     root = configured.constants_root()
     if not root:
         raise Misconfigured("there is no constants store: set constants.store")
-    physical_name = next(c["physical_name"] for c in said if c["path"] == file.filename)
-    path = rules.store_path(view.detector_type, physical_name, view.requested_at)
-    results.keep(staging / file.filename, Path(root) / path, file)
-    return path
+    return ConstantsStore(Path(root)).add(
+        staging / file["filename"],
+        view.detector_type,
+        physical_name,
+        file["xxh3_128"],
+        view.requested_at,
+    )
 
 
-def _constant(view: DarkView, said: dict[str, Any], path: str, file: Written) -> NewConstant:
+def _constant(view: DarkView, said: dict[str, Any], path: str, file: dict[str, Any]) -> NewConstant:
     at = begins_at(view)
+    runs = [part.run for part in view.parts]
     return NewConstant(
         physical_name=said["physical_name"],
         calibration=said["constant"],
@@ -80,8 +78,38 @@ def _constant(view: DarkView, said: dict[str, Any], path: str, file: Written) ->
         file_name=path.rpartition("/")[2],
         path=path,
         dataset=said["dataset"],
-        xxh3_128=file.xxh3_128,
+        xxh3_128=file["xxh3_128"],
         begin_at=at,
-        raw_data_location=rules.raw_data_location(view.proposal, [part.run for part in view.parts]),
+        raw_data_location=rules.raw_data_location(view.proposal, runs),
         deployed=configured.auto_deploy(),
+    )
+
+
+def _named(view: DarkView, constants: Sequence[NewConstant], report: str) -> list[NewConstant]:
+    """The same with their rows in the constants catalogue, where there is one."""
+    catalogue = constants_catalog(configured.constants())
+    if catalogue is None:
+        return list(constants)
+    with catalogue:
+        found = [
+            replace(c, ccv_id=catalogue.inject(_injection(view, c, report))) for c in constants
+        ]
+        if configured.auto_deploy():
+            catalogue.deploy([c.ccv_id for c in found if c.ccv_id is not None])
+    return found
+
+
+def _injection(view: DarkView, constant: NewConstant, report: str) -> Injection:
+    return Injection(
+        detector_type=view.detector_type,
+        physical_name=constant.physical_name,
+        calibration=constant.calibration,
+        condition=rules.condition_of(constant.condition),
+        name=constant.name,
+        path=constant.path,
+        dataset=constant.dataset,
+        begin_at=constant.begin_at,
+        raw_data_location=constant.raw_data_location,
+        report_name=report.rpartition("/")[2],
+        report_path=report,
     )

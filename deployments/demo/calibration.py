@@ -12,14 +12,16 @@ from catalog.queries.calibration_list import calibrations
 from catalog.queries.constants import runs_of_dark
 from catalog.queries.darks import DarkView, dark_requests, versions_of_dark
 from deployments.demo.acts import MANAGER, NUMBER, recipe, record, safe, until, view_of
+from deployments.demo.cluster import DARK_TRAINS, DETECTOR
 from deployments.demo.console import Stage
-from deployments.demo.world import DARK_TRAINS, DETECTOR, EXPERT, OFFLINE, World
+from deployments.demo.world import EXPERT, OFFLINE, World
 from deployments.demo_files import RunRecipe
 from deployments.demo_images import Images
 from policies import links
 from policies.vocabulary import CalibrationState, DarkState
 from settings.links import link_secret
 
+VERSIONS = "calibration_constant_versions"
 JF = str(DETECTOR["identifier"])
 DARKS = (21, 22, 23)
 GOOD, UNCLEAR = 24, 25
@@ -101,6 +103,12 @@ def darks(stage: Stage, here: World) -> None:
         stage.demand(
             len(versions) == 8 and not any(v.deployed for v in versions),  # noqa: PLR2004
             "8 constants of 2 modules are injected and wait for a person to deploy them",
+        )
+        rows = [r for r in here.calcat.tables.all(VERSIONS) if r["name"] == versions[0].name]
+        stage.demand(
+            {v.ccv_id for v in versions} == {r["id"] for r in rows}
+            and not any(r["flg_deployed"] for r in rows),
+            "CalCat has the same 8, not deployed",
         )
         report = here.tree(OFFLINE) / request.report_url.lstrip("/")
         _show(stage, here, report, "dark")

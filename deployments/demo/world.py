@@ -6,7 +6,6 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,17 @@ from deployments.components.slapd import (
 )
 from deployments.components.slurm import Slurm, slurm
 from deployments.daq.client import DaqClient
+from deployments.demo.cluster import DETECTOR, UNITS, cluster_sections
 from deployments.demo.flows import Operator
 from deployments.facility import MANIFEST, own_commands, ready_catalog
 from deployments.serving.processes import end_marked
 from deployments.serving.rest import EngineApi
 from deployments.serving.supervisor import Supervisor
+from deployments.standins.calcat import CalcatStandin, with_units
 from deployments.standins.portal import PortalStandin
 from deployments.standins.portal import load as portal_export
 from deployments.standins.subscriber import SubscriberStandin
 from policies.signing import SigningKey
-from settings.calibration import FOLDER as CALIBRATIONS
 from settings.facility import FOLDER
 from settings.model import CONFIG, Settings
 from settings.model import load as load_settings
@@ -44,23 +44,6 @@ from settings.model import load as load_settings
 ONLINE = ("XFEL_GPFS_ONLINE_SASE_1", "XFEL_GPFS_ONLINE_SASE_2", "XFEL_GPFS_ONLINE_SASE_3")
 OFFLINE = "XFEL_GPFS_OFFLINE_RAW_CC"
 DCACHE = "DESY_DCACHE_RAW_CC"
-
-DETECTOR = {
-    "name": "JUNGFRAU 1M of the demo",
-    "identifier": "MID_EXP_JF1M",
-    "detector_type": "JUNGFRAU",
-    "instrument": "MID",
-    "number_of_modules": 2,
-    "first_module_index": 1,
-    "units": [
-        {"physical_name": "Jungfrau_M701", "karabo_da": "JNGFR01", "module_number": 1},
-        {"physical_name": "Jungfrau_M702", "karabo_da": "JNGFR02", "module_number": 2},
-    ],
-}
-"""The detector that is calibrated."""
-
-DARK_TRAINS = 8
-"""Trains that a dark run needs here; 500 in real life."""
 
 LEADER, EXPERT, ADMIN = "leadsci", "expert1", "catadmin"
 """Accounts of the instrument's people; the rest of the cast comes from the portal."""
@@ -81,6 +64,7 @@ class World:
         daq: The data acquisition's client.
         operator: Fills in forms.
         cluster: The SLURM cluster.
+        calcat: The constants catalogue's stand-in.
     """
 
     folder: Path
@@ -93,6 +77,7 @@ class World:
     daq: DaqClient
     operator: Operator
     cluster: Slurm
+    calcat: CalcatStandin
 
     def tree(self, repository: str) -> Path:
         """Root of a repository's tree on this machine."""
@@ -119,6 +104,7 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         subscriber.start()
         stack.callback(subscriber.stop)
         stack.enter_context(portal)
+        calcat = stack.enter_context(CalcatStandin(with_units(UNITS)))
         directory = stack.enter_context(slapd(people=people))
         # On SQLite it answers "database is locked" to workers that ask all the time, whatever
         # is set (docs/decisions/0006).
@@ -127,7 +113,14 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
         engine_database = stack.enter_context(postgres())
         engine_database.create("prefect")
         config = _configure(
-            folder, directory, portal, subscriber, engine_database, (key, event_key), cluster
+            folder,
+            directory,
+            portal,
+            subscriber,
+            engine_database,
+            (key, event_key),
+            cluster,
+            calcat,
         )
         os.environ[CONFIG] = str(config)
         load_settings.cache_clear()
@@ -157,6 +150,7 @@ def world(folder: Path, tell: Any) -> Iterator[World]:  # noqa: ANN401
             daq,
             Operator(api),
             cluster,
+            calcat,
         )
 
 
@@ -204,6 +198,7 @@ def _configure(
     engine_database: Postgres,
     keys: tuple[SigningKey, SigningKey],
     cluster: Slurm,
+    calcat: CalcatStandin,
 ) -> Path:
     """Write the settings file of this facility; secrets inside, mode 0600."""
     roots = {}
@@ -246,33 +241,10 @@ def _configure(
         },
         "storage": {"mounts": roots},
         "portal": {"url": portal.url, "token": portal.token},
-        **_cluster(folder, cluster),
+        **cluster_sections(folder, cluster, calcat),
         "work": {"lease_seconds": 8, "renew_seconds": 2, "lost_after_seconds": 10},
     }
     path = folder / "beamkeeper.yaml"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
-
-
-def _cluster(folder: Path, cluster: Slurm) -> dict[str, Any]:
-    """The cluster, the constants store, and jobs that suit two cores."""
-    instruments = folder / "calibrations"
-    instruments.mkdir()
-    content = yaml.safe_load((CALIBRATIONS / "default.yaml").read_text(encoding="utf-8"))
-    jobs = content["detectors"]["JUNGFRAU"]
-    jobs["min_trains"] = DARK_TRAINS
-    for step in ("correct", "characterise"):
-        jobs[step] = {**jobs[step], "files_per_task": 2, "max_tasks": 2, "minutes": 10}
-    text = yaml.safe_dump(content, sort_keys=False)
-    (instruments / "default.yaml").write_text(text, encoding="utf-8")
-    return {
-        "batch": cluster.settings(reservations=True, hours_after=_hours()).model_dump(mode="json"),
-        "constants": {"store": str(folder / "caldb_store")},
-        "calibration": {"folder": str(instruments), "watch_seconds": 1},
-    }
-
-
-def _hours() -> float:
-    """The beamtimes of the export are those of 2018: their reservations last until next week."""
-    return (datetime.now(UTC) - datetime(2018, 4, 2, tzinfo=UTC)).total_seconds() / 3600 + 168

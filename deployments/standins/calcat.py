@@ -205,5 +205,32 @@ def load() -> dict[str, list[Row]]:
     return found
 
 
+def with_units(units: Mapping[str, str], detector_type: str = "jungfrau-Type") -> dict[str, Any]:
+    """The rows that come along, with further modules.
+
+    Args:
+        units: Place of each module by its physical name.
+        detector_type: The catalogue's word for their kind.
+    """
+    seed = load()
+    kind = next(row["id"] for row in seed["detector_types"] if row["name"] == detector_type)
+    rows = seed["physical_detector_units"]
+    first = max(row["id"] for row in rows) + 1
+    rows += [
+        {
+            **rows[0],
+            "id": first + number,
+            "physical_name": name,
+            "karabo_da": place,
+            "virtual_device_name": place,
+            "uuid": 900_000 + number,
+            "detector_type_id": kind,
+            "module_number": number + 1,
+        }
+        for number, (name, place) in enumerate(sorted(units.items()))
+    ]
+    return seed
+
+
 def _unknown(request: Request) -> Refusal:
     return Refusal(501, f"the stand-in does not implement {request.method} {request.url.path}")

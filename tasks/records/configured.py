@@ -3,6 +3,7 @@
 from policies import links
 from policies.audit import AuditSettings
 from settings.batch import BatchSettings
+from settings.constants import ConstantsSettings
 from settings.directory import DirectorySettings
 from settings.links import link_secret
 from settings.model import load
@@ -22,6 +23,11 @@ def constants_root() -> str:
     """Folder below which constants are kept; empty where none is configured."""
     here = load().constants
     return str(here.store) if here is not None else ""
+
+
+def constants() -> ConstantsSettings | None:
+    """The constants store and CalCat, None when the site has none."""
+    return load().constants
 
 
 def auto_deploy() -> bool:

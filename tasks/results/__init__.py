@@ -9,7 +9,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -148,37 +147,6 @@ def publish(
             _plain(name)
             (place / name).unlink(missing_ok=True)
         return [(place / file.filename).stat().st_mtime_ns for file in files]
-    except OSError as error:
-        raise _fault(error, place) from error
-
-
-def keep(staged: Path, place: Path, file: Written) -> None:
-    """Keep a result for ever under a name of its own, read-only; said twice it changes nothing.
-
-    Args:
-        staged: The file as the job wrote it.
-        place: Where it is kept.
-        file: What the job said that it wrote.
-
-    Raises:
-        Mismatch: The file is not what the job said, or another one has its name.
-        Denied: Not writable, or the disk is full.
-    """
-    if place.exists():
-        _compare(place, file)
-        return
-    _compare(staged, file)
-    beside = place.with_name(f".{place.name}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with staged.open("rb") as source, beside.open("wb") as target:
-            shutil.copyfileobj(source, target, _PIECE)
-            target.flush()
-            os.fsync(target.fileno())
-        beside.chmod(0o444)
-        _compare(beside, file)
-        beside.replace(place)
-        _sync(place.parent)
     except OSError as error:
         raise _fault(error, place) from error
 

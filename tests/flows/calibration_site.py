@@ -48,6 +48,7 @@ def sections(folder: Path, cluster: Slurm | None, **more: Any) -> dict[str, Any]
             "minutes": 5,
         }
     (instruments / "default.yaml").write_text(yaml.safe_dump(content))
+    (folder / "caldb_store").mkdir(exist_ok=True)
     found: dict[str, Any] = {
         "constants": {"store": str(folder / "caldb_store")},
         "calibration": {

@@ -15,6 +15,8 @@ from catalog.queries.calibration_list import calibrations
 from catalog.queries.constants import constants_of_run, runs_of_dark
 from catalog.queries.darks import versions_of_dark
 from deployments.demo_images import Images, dead, rings
+from deployments.standins.calcat import CalcatStandin, with_units
+from deployments.standins.calcat_faults import Fault
 from flows.batch_watch import batch_watch
 from flows.calibration_ask import calibration_ask
 from flows.calibration_forms import CalibrationAsk, OperationMode
@@ -175,6 +177,43 @@ def test_dark_runs_in_the_wrong_order_are_found_by_their_data(site, put, asks):
     assert request.state is DarkState.ERROR
     assert "the dark runs are not what the request says (exit 6)" in request.feedback
     assert state.name == "Completed"
+
+
+def test_constants_go_into_calcat_and_a_lost_answer_is_found_again(
+    make_site, cluster, tmp_path, put
+):
+    with CalcatStandin(with_units({v: k for k, v in MODULES.items()})) as calcat:
+        more = sections(tmp_path / "more", cluster)
+        more["constants"]["calcat"] = {
+            "url": calcat.url,
+            "client_id": calcat.tokens.client_id,
+            "client_secret": calcat.tokens.client_secret,
+            "user_email": min(calcat.emails),
+        }
+        site = make_site(**more)
+        site.add_proposal()
+        equip(site)
+        site.make_ready()
+        for stage in range(3):
+            migrated(site, put, 1 + stage, Images(stage))
+            form = {"proposal": NUMBER, "ask": CalibrationAsk.CANCEL, "operator": "boss"}
+            put(calibration_ask, **form, runs=[1 + stage], reason="a dark run")
+        put(dark_request, proposal=NUMBER, detector=JF, runs=[1, 2, 3], operator="boss")
+        lost = Fault("lost", "POST", "calibration_constant_versions", skip=2)
+        calcat.faults.append(lost)
+        assert "8 constants injected" in darks_through(put)
+        rows = calcat.tables.all("calibration_constant_versions")
+        assert lost.times == 0, "an answer was lost on the way"
+        with site.database.read() as session:
+            versions = versions_of_dark(session, dark(site).id)
+        assert {v.ccv_id for v in versions} == {row["id"] for row in rows}
+        assert len(rows) == 8
+        assert not any(row["flg_deployed"] for row in rows)
+        form["ask"] = CalibrationAsk.DEPLOY_CONSTANTS
+        told = put(calibration_ask, **form, runs=[dark(site).id], reason="looks right")
+        assert "8 of them in CalCat" in told.message
+        rows = calcat.tables.all("calibration_constant_versions")
+        assert all(row["flg_deployed"] for row in rows)
 
 
 def test_a_wrong_dark_request_names_the_field_and_the_rule(site, put):

@@ -1,6 +1,5 @@
 """Results take their place as a whole, or the former one stays."""
 
-import os
 import subprocess
 import zlib
 
@@ -91,29 +90,14 @@ def test_results_that_a_job_did_not_leave(staging):
         results.read_results(staging, 2)
 
 
-def test_constants_are_kept_read_only_and_once(tmp_path, staging):
-    file = written(staging, "constants.h5", b"offsets")
-    place = tmp_path / "store" / "xfel" / "cal.1.h5"
-    results.keep(staging / "constants.h5", place, file)
-    assert place.read_bytes() == b"offsets"
-    assert place.stat().st_mode & 0o222 == 0
-    (staging / "constants.h5").unlink()
-    results.keep(staging / "constants.h5", place, file)
-    other = written(staging, "constants.h5", b"others")
-    with pytest.raises(Mismatch):
-        results.keep(staging / "constants.h5", place, other)
-    assert place.read_bytes() == b"offsets"
-
-
-def test_a_full_disk_denies_and_leaves_no_half_file(tmp_path, staging):
+def test_a_full_disk_denies_and_leaves_no_half_file(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=True)
     try:
-        file = written(staging, "constants.h5", os.urandom(100_000))
         with pytest.raises(Denied, match="No space left on device"):
-            results.keep(staging / "constants.h5", disk / "cal.1.h5", file)
-        assert not (disk / "cal.1.h5").exists()
+            results.write_text(disk / "metadata.yml", "x" * 100_000)
+        assert not (disk / "metadata.yml").exists()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
