@@ -72,10 +72,9 @@ class DetectorSeen:
 
     @property
     def uneven(self) -> tuple[str, ...]:
-        """Modules with other sequences than the most."""
-        counts = [len(module.files) for module in self.modules]
-        most = max(counts, default=0)
-        return tuple(m.karabo_da for m in self.modules if len(m.files) != most)
+        """Modules that miss a sequence which another module has."""
+        every = {file.sequence for module in self.modules for file in module.files}
+        return tuple(m.karabo_da for m in self.modules if {f.sequence for f in m.files} != every)
 
 
 def kind_of(karabo_id: str) -> str:
@@ -163,8 +162,9 @@ SHAPES: dict[str, Shape] = {
     "JUNGFRAU": Shape("10Hz", 3),
     "AGIPD": Shape("", 3),
     "LPD": Shape("", 3),
+    "EPIX100": Shape("EPix100"),
 }
-"""Kinds with gain stages; any other has one."""
+"""Kinds with gain stages or names of their own; any other has one stage and plain names."""
 
 
 def shape_of(detector_type: str) -> Shape:
@@ -182,6 +182,12 @@ BAD_PIXELS: dict[str, int] = {
     "NOISE_OUT_OF_THRESHOLD": 1 << 1,
     "OFFSET_NOISE_EVAL_ERROR": 1 << 2,
     "NO_DARK_DATA": 1 << 3,
-    "WRONG_GAIN_STAGE": 1 << 4,
+    "VALUE_IS_NAN": 1 << 11,
+    "DATA_STD_IS_ZERO": 1 << 14,
+    "WRONG_GAIN_VALUE": 1 << 21,
 }
-"""Bits of the bad pixel mask; the first four as the facility's own pipeline numbers them."""
+"""Bits of the bad pixel mask that we set: a subset of the facility's, under its numbers.
+
+Source: `BadPixels` of the facility's published analysis package EXtra, by which readers tell the
+bits apart.
+"""

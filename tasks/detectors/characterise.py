@@ -1,6 +1,5 @@
 """Dark characterisation: offset, noise and bad pixels of each memory cell and gain stage."""
 
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,81 +13,18 @@ from policies.layout import run_folder
 from tasks.detectors.constants_file import dataset_of, write_constants
 from tasks.detectors.digests import demand, digest
 from tasks.detectors.faults import Fault
-from tasks.detectors.frames import Chunk, chunks, group_of, layout_of, rows_of
-from tasks.detectors.model import DarkRun, InputFile, Job, Module, write_result
-
-Doubles = npt.NDArray[np.float64]
+from tasks.detectors.frames import chunks, group_of, layout_of, rows_of
+from tasks.detectors.model import InputFile, Job, Module, write_result
+from tasks.detectors.sums import Dark, Stage
 
 SIGMAS = 8.0
 """A pixel whose offset or noise lies so many robust sigmas from the median is bad."""
 
+WRONG_GAIN = 0.01
+"""A pixel that is in another gain stage in a larger share of the frames is bad."""
+
 WRONG_SHARE = 0.5
 """A run of which more pixels are in another gain stage was named in the wrong place."""
-
-
-@dataclass
-class Sums:
-    """Sums of one memory cell in one gain stage, shifted by its first frame against rounding."""
-
-    shift: Doubles
-    count: int = 0
-    total: Doubles = field(init=False)
-    square: Doubles = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.total = np.zeros_like(self.shift)
-        self.square = np.zeros_like(self.shift)
-
-    def add(self, frames: npt.NDArray[np.float32]) -> None:
-        """Take further frames in."""
-        moved = frames - self.shift
-        self.count += len(frames)
-        self.total += moved.sum(axis=0)
-        self.square += (moved * moved).sum(axis=0)
-
-    def mean(self) -> Doubles:
-        """Mean of the frames."""
-        mean: Doubles = self.shift + self.total / max(self.count, 1)
-        return mean
-
-    def deviation(self) -> Doubles:
-        """Standard deviation of the frames."""
-        mean = self.total / max(self.count, 1)
-        spread: Doubles = np.sqrt(np.maximum(self.square / max(self.count, 1) - mean**2, 0))
-        return spread
-
-
-@dataclass
-class Stage:
-    """What one run says of a module.
-
-    Attributes:
-        sums: By memory cell.
-        signal: AGIPD's gain signal, by memory cell.
-        trains: Trains with data.
-        seen: Pixels counted in each gain stage, as the data say; zeros where they do not.
-    """
-
-    sums: dict[int, Sums] = field(default_factory=dict)
-    signal: dict[int, Sums] = field(default_factory=dict)
-    trains: int = 0
-    seen: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
-
-    def take(self, chunk: Chunk) -> None:
-        """Take further frames in."""
-        for cell in np.unique(chunk.cell):
-            mine = chunk.cell == cell
-            _add(self.sums, int(cell), chunk.raw[mine])
-            if chunk.analog_gain is not None:
-                _add(self.signal, int(cell), chunk.analog_gain[mine])
-        if chunk.stage is not None:
-            self.seen += np.bincount(chunk.stage.reshape(-1), minlength=3)[:3]
-
-
-def _add(sums: dict[int, Sums], cell: int, frames: npt.NDArray[np.float32]) -> None:
-    if cell not in sums:
-        sums[cell] = Sums(frames[0].astype(np.float64))
-    sums[cell].add(frames)
 
 
 def characterise(job: Job, task: int, of: int) -> None:
@@ -99,7 +35,7 @@ def characterise(job: Job, task: int, of: int) -> None:
     """
     content: dict[str, Any] = {"files": [], "constants": [], "warnings": [], "numbers": {}}
     for module in job.modules[task::of]:
-        stages = [_stage(job, run, module.karabo_da) for run in job.runs]
+        stages = [_stage(job, number, module.karabo_da) for number in range(len(job.runs))]
         _check_order(job, stages)
         made = _constants(job, module, stages)
         path = job.out_folder / f"constants-{module.karabo_da}.h5"
@@ -110,8 +46,9 @@ def characterise(job: Job, task: int, of: int) -> None:
     write_result(job, task, of, content)
 
 
-def _stage(job: Job, run: DarkRun, place: str) -> Stage:
-    stage = Stage()
+def _stage(job: Job, number: int, place: str) -> Stage:
+    run = job.runs[number]
+    stage = Stage(number if len(job.runs) > 1 else None)
     files = [f for f in run.files if f.karabo_da == place]
     if not files:
         raise Fault(4, f"{run_folder(run.run)} holds no data of {place}")
@@ -120,6 +57,9 @@ def _stage(job: Job, run: DarkRun, place: str) -> Stage:
     if stage.trains < job.min_trains:
         label = f"{run_folder(run.run)} has {stage.trains} trains of {place}"
         raise Fault(6, f"{label}, {job.min_trains} are needed")
+    stage.finish()
+    if not stage.cells:
+        raise Fault(4, f"{run_folder(run.run)} holds no frames of {place}")
     return stage
 
 
@@ -148,22 +88,27 @@ def _check_order(job: Job, stages: list[Stage]) -> None:
             found = job.runs[min(int(stage.seen.argmax()), len(job.runs) - 1)].stage
             label = f"{run_folder(run.run)} was named as {run.stage}"
             raise Fault(6, f"{label} and its data are in {found}: name the runs in gain order")
-    signals = [np.mean([s.mean().mean() for s in st.signal.values()]) for st in stages if st.signal]
+    signals = [_level(stage) for stage in stages if stage.signal]
     if len(signals) == len(stages) > 1 and list(signals) != sorted(signals):
         names = ", ".join(run_folder(run.run) for run in job.runs)
         raise Fault(6, f"the gain signal does not rise over {names}: name the runs in gain order")
 
 
+def _level(stage: Stage) -> float:
+    """Mean gain signal of a run."""
+    return float(np.mean([dark.mean.mean() for dark in stage.signal.values()]))
+
+
 def _constants(job: Job, module: Module, stages: list[Stage]) -> dict[str, tuple[Any, str]]:
-    cells = 1 + max(max(stage.sums, default=0) for stage in stages)
-    height, width = next(iter(stages[0].sums.values())).shift.shape
+    cells = 1 + max(max(stage.cells) for stage in stages)
+    height, width = next(iter(stages[0].cells.values())).mean.shape
     shape = (height, width, cells, len(stages))
     offset, noise = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     bad = np.full(shape, BAD_PIXELS["NO_DARK_DATA"], np.uint32)
     for index, stage in enumerate(stages):
-        for cell, sums in stage.sums.items():
-            offset[:, :, cell, index], noise[:, :, cell, index] = sums.mean(), sums.deviation()
-            bad[:, :, cell, index] = _bad(job, sums)
+        for cell, dark in stage.cells.items():
+            offset[:, :, cell, index], noise[:, :, cell, index] = dark.mean, dark.deviation
+            bad[:, :, cell, index] = _bad(job, dark)
     found: dict[str, tuple[Any, str]] = {
         "Offset": (np.nan_to_num(offset), "ADU"),
         "Noise": (np.nan_to_num(noise), "ADU"),
@@ -176,18 +121,31 @@ def _constants(job: Job, module: Module, stages: list[Stage]) -> dict[str, tuple
     return {constant_name(job.detector_type, name): value for name, value in found.items()}
 
 
-def _bad(job: Job, sums: Sums) -> npt.NDArray[np.uint32]:
-    """Bad pixels of one memory cell in one stage, by their distance from the median."""
-    mask = np.zeros(sums.shift.shape, np.uint32)
+def _bad(job: Job, dark: Dark) -> npt.NDArray[np.uint32]:
+    """Bad pixels of one memory cell in one stage."""
+    unknown = ~np.isfinite(dark.mean)
+    mask = np.zeros(dark.mean.shape, np.uint32)
     for values, limit, bit in (
-        (sums.mean(), job.number("offset_sigmas", SIGMAS), "OFFSET_OUT_OF_THRESHOLD"),
-        (sums.deviation(), job.number("noise_sigmas", SIGMAS), "NOISE_OUT_OF_THRESHOLD"),
+        (dark.mean, job.number("offset_sigmas", SIGMAS), "OFFSET_OUT_OF_THRESHOLD"),
+        (dark.deviation, job.number("noise_sigmas", SIGMAS), "NOISE_OUT_OF_THRESHOLD"),
     ):
-        middle = np.median(values)
-        sigma = 1.4826 * np.median(np.abs(values - middle))
-        mask[np.abs(values - middle) > limit * max(float(sigma), 1e-6)] |= BAD_PIXELS[bit]
-        mask[~np.isfinite(values)] |= BAD_PIXELS["OFFSET_NOISE_EVAL_ERROR"]
+        mask[_far(values, ~unknown, limit)] |= BAD_PIXELS[bit]
+    mask[unknown] |= BAD_PIXELS["NO_DARK_DATA"]
+    mask[dark.deviation == 0] |= BAD_PIXELS["DATA_STD_IS_ZERO"]
+    mask[dark.wrong > job.number("wrong_gain_share", WRONG_GAIN)] |= BAD_PIXELS["WRONG_GAIN_VALUE"]
     return mask
+
+
+def _far(
+    values: npt.NDArray[np.float32], good: npt.NDArray[np.bool_], limit: float
+) -> npt.NDArray[np.bool_]:
+    """Values further from the median than so many robust sigmas."""
+    known = values[good]
+    middle = float(np.median(known)) if known.size else 0.0
+    sigma = 1.4826 * float(np.median(np.abs(known - middle))) if known.size else 0.0
+    with np.errstate(invalid="ignore"):
+        far: npt.NDArray[np.bool_] = np.abs(values - middle) > limit * max(sigma, 1e-6)
+    return far & good
 
 
 def _thresholds(stages: list[Stage], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -195,7 +153,7 @@ def _thresholds(stages: list[Stage], shape: tuple[int, ...]) -> npt.NDArray[np.f
     found = np.zeros((*shape[:3], len(stages) - 1), np.float32)
     for index, (low, high) in enumerate(pairwise(stages)):
         for cell in low.signal.keys() & high.signal.keys():
-            found[:, :, cell, index] = (low.signal[cell].mean() + high.signal[cell].mean()) / 2
+            found[:, :, cell, index] = (low.signal[cell].mean + high.signal[cell].mean) / 2
     return found
 
 

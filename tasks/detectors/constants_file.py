@@ -3,7 +3,6 @@
 `/{physical name}/{constant}/0/data`: arrays of slow × fast × memory cells × gain stages.
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,14 @@ import numpy.typing as npt
 
 from policies.detectors import constant_name
 from tasks.detectors.digests import demand
-from tasks.detectors.faults import Fault, writing
+from tasks.detectors.faults import Fault
 from tasks.detectors.model import Constant, ModuleConstants
+from tasks.detectors.whole import whole
 
 Array = npt.NDArray[Any]
+
+AXES = 4
+"""Axes of a constant with memory cells and gain stages."""
 
 
 def dataset_of(physical_name: str, constant: str) -> str:
@@ -39,33 +42,31 @@ def write_constants(
     Raises:
         Fault: No right, or the disk is full; exit 5.
     """
-    beside = path.with_suffix(".part")
-    with writing(path.name):
-        with h5py.File(beside, "w") as file:
-            for name, (array, unit) in arrays.items():
-                group = file.create_group(dataset_of(physical_name, name))
-                chunked = {"compression": "gzip", "compression_opts": 1} if array.ndim > 1 else {}
-                data = group.create_dataset("data", data=array, **chunked)
-                data.attrs["unit"] = unit
-                for key, value in attributes.items():
-                    group.attrs[key] = value.isoformat() if isinstance(value, datetime) else value
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+    with whole(path) as beside, h5py.File(beside, "w") as file:
+        for name, (array, unit) in arrays.items():
+            group = file.create_group(dataset_of(physical_name, name))
+            chunked = {"compression": "gzip", "compression_opts": 1} if array.ndim > 1 else {}
+            data = group.create_dataset("data", data=array, **chunked)
+            data.attrs["unit"] = unit
+            for key, value in attributes.items():
+                group.attrs[key] = value.isoformat() if isinstance(value, datetime) else value
 
 
 class ModuleSet:
-    """The constants of a module, read and checked.
+    """The constants of a module, read and checked, in the order in which frames need them.
 
     Attributes:
-        offset: Slow × fast × cells × stages, ADU.
+        offset: Cells × stages × slow × fast, ADU.
         bad: Bad pixels, the same shape, or None.
         gain: Factor of each stage.
-        thresholds: AGIPD's gain thresholds, slow × fast × cells × 2, or None.
+        thresholds: AGIPD's gain thresholds, cells × 2 × slow × fast, or None.
+
+    Raises:
+        Fault: A constant is missing, damaged or of another shape; exit 3.
     """
 
     def __init__(self, root: str, detector_type: str, module: ModuleConstants, place: str) -> None:
-        self._root, self._module, self._place = root, module, place
+        self._root, self._place = root, place
         self._checked: set[Path] = set()
 
         def read(name: str) -> Array | None:
@@ -76,15 +77,23 @@ class ModuleSet:
         offset = read("Offset")
         if offset is None:
             raise Fault(3, f"there is no Offset of {place} ({module.physical_name})")
-        self.offset = offset.astype(np.float32)
-        self.noise = read("Noise")
-        self.bad = read("BadPixelsDark")
-        gain = read("RelativeGain")
-        stages = self.offset.shape[-1]
+        self.offset = self._turned("Offset", offset).astype(np.float32)
+        stages = self.offset.shape[1]
+        bad, gain, thresholds = read("BadPixelsDark"), read("RelativeGain"), read("ThresholdsDark")
+        self.bad = None if bad is None else self._turned("BadPixelsDark", bad, self.offset.shape)
         self.gain = np.ones(stages, np.float32) if gain is None else gain.astype(np.float32)
-        self.thresholds = read("ThresholdsDark")
+        self.thresholds = None if thresholds is None else self._turned("ThresholdsDark", thresholds)
         if self.gain.shape != (stages,):
-            raise Fault(3, f"RelativeGain of {place} has {self.gain.shape} stages, not {stages}")
+            raise Fault(3, f"RelativeGain of {place} has the shape {self.gain.shape}, not {stages}")
+
+    def _turned(self, name: str, array: Array, shape: tuple[int, ...] | None = None) -> Array:
+        """From slow × fast × cells × stages to cells × stages × slow × fast."""
+        if array.ndim != AXES:
+            raise Fault(3, f"{name} of {self._place} has {array.ndim} axes, not {AXES}")
+        turned = np.ascontiguousarray(array.transpose(2, 3, 0, 1))
+        if shape is not None and turned.shape != shape:
+            raise Fault(3, f"{name} of {self._place} has another shape than its Offset")
+        return turned
 
     def _read(self, name: str, constant: Constant) -> Array:
         path = Path(self._root) / constant.path

@@ -1,6 +1,5 @@
 """Correction: offset, relative gain and bad pixels of every frame; CORR files like RAW ones."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ from policies.detectors import BAD_PIXELS
 from policies.filenames import parse_run_file
 from tasks.detectors.constants_file import ModuleSet
 from tasks.detectors.digests import demand, digest
-from tasks.detectors.faults import Fault, writing
+from tasks.detectors.faults import Fault
 from tasks.detectors.frames import (
+    EMPTY,
     Chunk,
     Layout,
     chunks,
@@ -23,6 +23,7 @@ from tasks.detectors.frames import (
     rows_of,
 )
 from tasks.detectors.model import InputFile, Job, write_result
+from tasks.detectors.whole import whole
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint8]
@@ -52,59 +53,51 @@ def apply(chunk: Chunk, known: ModuleSet) -> Corrected:
         known: The module's constants.
 
     Raises:
-        Fault: A memory cell for which there are no constants; exit 3.
+        Fault: Constants of other frames: too few memory cells, another size; exit 3.
     """
-    cells = known.offset.shape[2]
+    cells, stages, *size = known.offset.shape
     if chunk.cell.size and int(chunk.cell.max()) >= cells:
         raise Fault(3, f"memory cell {int(chunk.cell.max())} has no constants, there are {cells}")
+    if list(chunk.raw.shape[1:]) != size:
+        shapes = " and ".join(" x ".join(map(str, s)) for s in (chunk.raw.shape[1:], size))
+        raise Fault(3, f"frames and constants do not fit: {shapes} pixels")
     stage = chunk.stage if chunk.stage is not None else _stages(chunk, known)
-    stage = np.minimum(stage, known.offset.shape[3] - 1)
-    values = np.empty(chunk.raw.shape, np.float32)
-    mask = np.zeros(chunk.raw.shape, np.uint32)
-    for cell in np.unique(chunk.cell):
-        mine = np.flatnonzero(chunk.cell == cell)
-        offset = known.offset[:, :, cell, :]
-        bad = known.bad[:, :, cell, :] if known.bad is not None else None
-        for number in mine:
-            _frame(
-                chunk.raw[number], stage[number], offset, bad, known, values[number], mask[number]
-            )
-    mask[~np.isfinite(values)] |= BAD_PIXELS["OFFSET_NOISE_EVAL_ERROR"]
-    return Corrected(values, mask, stage)
+    stage = np.minimum(stage, stages - 1)
+    done = Corrected(
+        np.empty(chunk.raw.shape, np.float32), np.zeros(chunk.raw.shape, np.uint32), stage
+    )
+    for number, cell in enumerate(chunk.cell):
+        if cell == EMPTY:
+            done.values[number], done.mask[number] = np.nan, BAD_PIXELS["VALUE_IS_NAN"]
+        else:
+            _frame(chunk.raw[number], int(cell), known, done, number)
+    return done
 
 
-def _frame(
-    raw: Floats,
-    stage: Words,
-    offset: Floats,
-    bad: Any,  # noqa: ANN401 - an array or None
-    known: ModuleSet,
-    values: Floats,
-    mask: Mask,
-) -> None:
-    """One frame, in place; a stage that no pixel is in costs nothing."""
-    present = np.flatnonzero(np.bincount(stage.reshape(-1), minlength=offset.shape[-1]))
-    if len(present) == 1:
-        only = int(present[0])
-        np.subtract(raw, offset[..., only], out=values)
-        values *= known.gain[only]
-        if bad is not None:
-            mask[...] = bad[..., only]
-        return
-    index = stage[..., None].astype(np.intp)
-    np.subtract(raw, np.take_along_axis(offset, index, axis=-1)[..., 0], out=values)
-    values *= known.gain[stage]
-    if bad is not None:
-        mask[...] = np.take_along_axis(bad, index, axis=-1)[..., 0]
+def _frame(raw: Floats, cell: int, known: ModuleSet, done: Corrected, number: int) -> None:
+    """One frame, in place: the stage that most pixels are in at once, the few others singly."""
+    stage, values, mask = done.stage[number], done.values[number], done.mask[number]
+    counts = [np.count_nonzero(stage == s) for s in range(known.offset.shape[1])]
+    most = int(np.argmax(counts))
+    np.subtract(raw, known.offset[cell, most], out=values)
+    values *= known.gain[most]
+    if known.bad is not None:
+        mask[...] = known.bad[cell, most]
+    for other in (s for s, count in enumerate(counts) if count and s != most):
+        where = np.nonzero(stage == other)
+        values[where] = (raw[where] - known.offset[cell, other][where]) * known.gain[other]
+        if known.bad is not None:
+            mask[where] = known.bad[cell, other][where]
 
 
 def _stages(chunk: Chunk, known: ModuleSet) -> Words:
     """AGIPD: the gain signal of a pixel lies between the thresholds of its stage."""
     if known.thresholds is None or chunk.analog_gain is None:
         raise Fault(3, "there are no ThresholdsDark: the gain stage of a pixel is not known")
-    limits = known.thresholds[:, :, chunk.cell, :]
-    signal = np.moveaxis(chunk.analog_gain, 0, -1)[..., None]
-    stage: Words = np.moveaxis((signal > limits).sum(axis=-1), -1, 0).astype(np.uint8)
+    stage = np.zeros(chunk.raw.shape, np.uint8)
+    for number, cell in enumerate(chunk.cell):
+        for limit in known.thresholds[cell]:
+            stage[number] += chunk.analog_gain[number] > limit
     return stage
 
 
@@ -148,17 +141,14 @@ def _one(job: Job, wanted: InputFile, known: ModuleSet) -> dict[str, Any]:
     raw = job.in_folder / wanted.filename
     demand(raw, wanted.xxh3_128, "raw file", 4)
     place = job.out_folder / corrected_name(wanted.filename)
-    beside = place.with_suffix(".part")
     try:
-        with h5py.File(raw, "r") as source, writing(place.name):
-            with h5py.File(beside, "w") as target:
-                trains = _file(job, source, target, wanted, known)
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            beside.replace(place)
-    except KeyError as error:
-        raise Fault(4, f"{wanted.filename} does not read: {error}") from error
-    except OSError as error:
+        with (
+            h5py.File(raw, "r") as source,
+            whole(place) as beside,
+            h5py.File(beside, "w") as target,
+        ):
+            trains = _file(job, source, target, wanted, known)
+    except (OSError, KeyError) as error:
         raise Fault(4, f"{wanted.filename} does not read: {error}") from error
     return {
         "filename": place.name,
@@ -181,7 +171,7 @@ def _file(
     place = target.create_group(f"INSTRUMENT/{name}/{layout.group}")
     for key in group:
         if key not in {layout.data, "gain", "mask"} and isinstance(group[key], h5py.Dataset):
-            source.copy(group[key], place, name=key)
+            _copy(group[key], place, key, flat=not layout.per_train)
     _images(job, group, place, layout, rows, known)
     ids = source["INDEX/trainId"][:]
     ids = ids[ids > 0]
@@ -192,11 +182,21 @@ def _file(
     }
 
 
+def _copy(data: h5py.Dataset, place: h5py.Group, key: str, *, flat: bool) -> None:
+    """A dataset beside the images; corrected data have no axis of length 1 after the frames."""
+    if flat and data.shape[1:] == (1,):
+        place.create_dataset(key, data=data[:, 0])
+    else:
+        data.file.copy(data, place, name=key)
+
+
 def _frame_of(
     source: h5py.File, target: h5py.File, raw_name: str, name: str, layout: Layout
 ) -> None:
     """What every run file has: METADATA, trains, the index of its one source."""
     source.copy("METADATA", target)
+    # Reductions and errata stay with the raw file that lists them.
+    target["METADATA"].pop("auxiliarySources", None)
     root = (
         target["METADATA/dataSources"]
         if "dataSources" in target["METADATA"]

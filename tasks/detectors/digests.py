@@ -1,10 +1,10 @@
 """Digests of files as they lie on the disk."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import xxhash
+from zlib_ng.zlib_ng import adler32
 
 from tasks.detectors.faults import Fault
 
@@ -32,7 +32,7 @@ def digest(path: Path) -> Digest:
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             strong.update(piece)
-            weak, size = zlib.adler32(piece, weak), size + len(piece)
+            weak, size = adler32(piece, weak), size + len(piece)
     return Digest(size, strong.hexdigest(), f"{weak:08x}")
 
 

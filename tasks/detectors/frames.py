@@ -13,6 +13,9 @@ from tasks.detectors.faults import Fault
 BYTES = 96 * 1024 * 1024
 """Raw bytes that are held at a time."""
 
+EMPTY = -1
+"""Stands for the memory cell of a frame that holds no data."""
+
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint8]
 
@@ -25,7 +28,7 @@ class Chunk:
         where: Which rows of the file's datasets they are.
         raw: Analog values, frames × slow × fast, float32.
         stage: Gain stage of each pixel, 0 the highest; the same shape. None: the data do not say.
-        cell: Memory cell of each frame.
+        cell: Memory cell of each frame, `EMPTY` for one that holds no data.
         analog_gain: AGIPD's gain signal, None for others.
     """
 
@@ -109,8 +112,8 @@ def _jungfrau(group: h5py.Group, where: slice) -> Chunk:
     flat = adc.reshape(-1, *adc.shape[2:])
     gain = group["gain"][where].reshape(flat.shape)
     cell = group["memoryCell"][where].reshape(-1).astype(np.intp)
-    # A single memory cell is written as 15 or not at all (255).
-    cell[cell >= adc.shape[1]] = 0
+    # A single memory cell is written as 15; 255 among several says that a frame was lost.
+    cell[cell >= adc.shape[1]] = 0 if adc.shape[1] == 1 else EMPTY
     return Chunk(where, flat.astype(np.float32), _JUNGFRAU_STAGES[gain & 3], cell)
 
 
@@ -136,7 +139,7 @@ def _lpd(group: h5py.Group, where: slice) -> Chunk:
 
 def _plain(group: h5py.Group, where: slice) -> Chunk:
     data = group[next(name for name in ("pixels", "data") if name in group)][where]
-    raw = data.astype(np.float32)
+    raw = data.reshape(-1, *data.shape[-2:]).astype(np.float32)
     return Chunk(where, raw, np.zeros(raw.shape, np.uint8), np.zeros(len(raw), np.intp))
 
 
@@ -154,7 +157,9 @@ def rows_of(file: h5py.File, source: str, layout: Layout) -> tuple[int, int]:
     if path not in file:
         raise Fault(4, f"{file.filename}: its index does not know {source}")
     first, count = file[f"{path}/first"][:], file[f"{path}/count"][:]
-    valid = file["INDEX/trainId"][: len(count)] > 0
+    valid = file["INDEX/trainId"][:] > 0
+    length = min(len(first), len(count), len(valid))
+    first, count, valid = first[:length], count[:length], valid[:length]
     held = (count > 0) & valid
     rows = int((first[held] + count[held]).max()) if held.any() else 0
     return rows, int(held.sum())

@@ -1,7 +1,6 @@
 """The job file that a program on a node is given, and the result file that it leaves."""
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.detectors.faults import Fault
+from tasks.detectors.whole import whole
 
 
 class _Part(BaseModel):
@@ -111,15 +111,15 @@ def read_job(path: Path) -> Job:
 
 
 def write_result(job: Job, task: int, of: int, content: dict[str, Any]) -> None:
-    """Leave what a task did, as its last act: there as a whole or not at all."""
-    path = job.out_folder / f"result-{task}.json"
-    beside = path.with_suffix(".part")
+    """Leave what a task did, as its last act: there as a whole or not at all.
+
+    Raises:
+        Fault: It could not be written; exit 5.
+    """
     told = {"schema": 1, "key": job.key, "task": task, "of": of, **content}
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(told, file, indent=1, default=str)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    text = json.dumps(told, indent=1, default=str)
+    with whole(job.out_folder / f"result-{task}.json") as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def read_all(job: Job) -> list[dict[str, Any]]:

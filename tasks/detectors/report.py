@@ -1,6 +1,5 @@
 """Reports as PDF and one picture: what was corrected or characterised, and with what."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tasks.detectors.correct import corrected_name, overview
 from tasks.detectors.faults import writing
 from tasks.detectors.frames import chunks, group_of, layout_of
 from tasks.detectors.model import InputFile, Job, read_all
+from tasks.detectors.whole import whole
 
 mpl.use("Agg")
 
@@ -74,19 +74,20 @@ def dark_report(job: Job) -> None:
 
 def _write(job: Job, pages: list[Callable[[], Figure]]) -> None:
     path = Path(job.report_path)
-    beside = path.with_suffix(".part")
-    with writing(path.name), mpl.rc_context(_STYLE):
+    with writing(path.name):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with PdfPages(beside, metadata=_about(job)) as pdf:
-            for number, page in enumerate(pages):
-                figure = page()
-                pdf.savefig(figure)
-                if number == min(1, len(pages) - 1):
-                    figure.savefig(job.out_folder / "overview.png", dpi=110)
-                plt.close(figure)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+    with (
+        mpl.rc_context(_STYLE),
+        whole(path) as beside,
+        PdfPages(beside, metadata=_about(job)) as pdf,
+    ):
+        for number, page in enumerate(pages):
+            figure = page()
+            pdf.savefig(figure)
+            if number == min(1, len(pages) - 1):
+                with whole(job.out_folder / "overview.png") as picture:
+                    figure.savefig(picture, dpi=110, format="png")
+            plt.close(figure)
 
 
 def _about(job: Job) -> dict[str, Any]:
