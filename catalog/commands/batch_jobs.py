@@ -73,7 +73,8 @@ def saw(
 
     Args:
         session: A writing session.
-        sightings: By job key; a key that is missing is not known there.
+        sightings: By job key; a key that is missing is not known there, and one that is `planned`
+            left the queue while the accounting is silent: nothing new is known.
         asked: Keys that were asked about.
         now: When the cluster said so, aware.
         lost_after: How long a job may be unknown before it is lost.
@@ -89,7 +90,8 @@ def saw(
         if job.state is not before:
             told.changed.append(f"{job.key}: {job.state}" + (f", {job.words}" if job.words else ""))
             touched[job.execution_id] = None
-    _note_seen(session, [key for key in asked if key in sightings], now)
+    known = {key for key, seen in sightings.items() if seen.state is not JobState.PLANNED}
+    _note_seen(session, [key for key in asked if key in known], now)
     for execution_id in touched:
         _settle(session, session.get_one(Execution, execution_id), now, told)
     return told
@@ -126,12 +128,16 @@ def _open_jobs(session: Session, asked: Collection[str]) -> list[BatchJob]:
 
 
 def _take(job: BatchJob, seen: Sighting, now: datetime) -> None:
+    if seen.state is JobState.PLANNED:
+        # Neither the queue nor the accounting, which is silent, says anything: it is not missing.
+        job.words, job.missing_since = seen.words, None
+        return
     job.job_id = seen.job_id or job.job_id
     job.submitted_at = job.submitted_at or now
     job.words, job.reason, job.exit_code = seen.words, seen.reason, seen.exit_code
     job.begin_at, job.end_at = seen.begin_at, seen.end_at
     job.elapsed_seconds, job.missing_since = seen.elapsed_seconds, None
-    if seen.state is not job.state and seen.state is not JobState.PLANNED:
+    if seen.state is not job.state:
         see(job, EVENT_OF[seen.state], now)
 
 

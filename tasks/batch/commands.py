@@ -1,9 +1,11 @@
 """SLURM's commands: run without a shell, judged by what they say."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from policies.errors import BeamkeeperError, Denied, Misconfigured, Unavailable
 from settings.batch import BatchSettings
@@ -18,6 +20,16 @@ _SILENT = (
     "Transport endpoint is not connected",
 )
 """What a controller that is away looks like: unknown, never failed."""
+
+_PASSED = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "LD_LIBRARY_PATH"),
+    *("SLURM_CONF", "SSH_AUTH_SOCK", "KRB5CCNAME"),
+)
+"""What commands get of our environment. `sbatch` hands everything on to the job and SLURM keeps
+it on disk, so a worker's passwords must never be in it."""
+
+_SSH_FAILED = 255
+_NOT_THERE = 127
 
 NO_ACCOUNTING = "accounting storage is disabled"
 
@@ -51,29 +63,39 @@ class Commands:
 
     def __init__(self, settings: BatchSettings) -> None:
         self._settings = settings
-        self._environment = {
-            **os.environ,
-            **settings.environment,
-            "LC_ALL": "C",
-            "SLURM_TIME_FORMAT": "%s",
-        }
+        self._remote = PurePath((*settings.prefix, "")[0]).name == "ssh"
+        # Times as seconds since 1970, whatever the time zones here and there.
+        told = {**settings.environment, "LC_ALL": "C", "SLURM_TIME_FORMAT": "%s"}
+        self._told = tuple(f"{name}={value}" for name, value in told.items())
+        kept = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        self._environment = kept if settings.prefix else {**kept, **told}
 
-    def run(self, *argv: str, stdin: str | None = None) -> Answer:
+    def _words(self, argv: Sequence[str]) -> list[str]:
+        """The words to start: behind a prefix, which may drop variables, with `env`.
+
+        The shell at the other end of `ssh` takes them apart again, so they go there as one.
+        """
+        if not self._settings.prefix:
+            return list(argv)
+        words = ["env", *self._told, *argv]
+        return [*self._settings.prefix, *([shlex.join(words)] if self._remote else words)]
+
+    def run(self, *argv: str) -> Answer:
         """Run a command.
 
         Args:
             *argv: Program and arguments.
-            stdin: What it reads.
 
         Raises:
-            Unavailable: The controller is silent, or the command took too long: unknown.
+            Unavailable: The controller is silent, the way to it is shut, or the command took too
+                long: what it did is not known.
             Misconfigured: The program is not there.
         """
+        words = self._words(argv)
         try:
             done = subprocess.run(  # noqa: S603 - an argument list, no shell
-                [*self._settings.prefix, *argv],
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
+                words,
+                stdin=subprocess.DEVNULL,
                 env=self._environment,
                 text=True,
                 capture_output=True,
@@ -81,14 +103,24 @@ class Commands:
                 timeout=self._settings.timeout_seconds,
             )
         except FileNotFoundError:
-            raise Misconfigured(f"{argv[0]} is not installed here: set batch.prefix") from None
+            raise Misconfigured(f"{words[0]} is not installed here: set batch.prefix") from None
         except subprocess.TimeoutExpired:
-            words = f"{argv[0]} gave no answer in {self._settings.timeout_seconds:g} s"
-            raise Unavailable(f"{words}: what it did is not known") from None
+            patience = f"{argv[0]} gave no answer in {self._settings.timeout_seconds:g} s"
+            raise Unavailable(f"{patience}: what it did is not known") from None
         answer = Answer(done.returncode, done.stdout, " ".join(done.stderr.split()))
+        self._answered(argv[0], answer)
+        return answer
+
+    def _answered(self, program: str, answer: Answer) -> None:
+        """Tell no answer from a refusal."""
         if answer.code and any(word in answer.said for word in _SILENT):
             raise Unavailable(f"SLURM does not answer: {answer.said}")
-        return answer
+        if answer.code < 0:
+            raise Unavailable(f"{program} was killed by signal {-answer.code}: not known")
+        if self._remote and answer.code == _SSH_FAILED and f"{program}: error" not in answer.said:
+            raise Unavailable(f"the way to the cluster is shut: {answer.said or 'ssh failed'}")
+        if self._settings.prefix and answer.code == _NOT_THERE:
+            raise Misconfigured(f"{program} is not there behind batch.prefix: {answer.said}")
 
 
 def refusal(program: str, answer: Answer) -> BeamkeeperError:

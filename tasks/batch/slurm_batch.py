@@ -1,18 +1,18 @@
 """Jobs on SLURM: exactly one per name, whatever gets lost on the way."""
 
 import re
-import shlex
 from collections.abc import Collection
 from datetime import UTC, datetime
-from pathlib import Path
 
 from policies.batch import Judgement, exit_code, judge, together
 from policies.errors import Invalid, Unavailable
 from policies.vocabulary import JobState
 from settings.batch import BatchSettings
+from tasks.batch.accounting import Accounting
 from tasks.batch.commands import Commands, listed, refusal
 from tasks.batch.model import JobSeen, JobSpec, Reservation, ReservationSeen
 from tasks.batch.reservations import Reservations
+from tasks.batch.script import left_behind, write_script
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,139}", re.ASCII)
 _FORMAT = (
@@ -20,27 +20,15 @@ _FORMAT = (
 )
 _COLUMNS = 9
 
-_SCRIPT = """\
-#!/bin/sh
-# Written by beamkeeper for one job; says its number and its end beside its output.
-umask 007
-task=${{SLURM_ARRAY_TASK_ID:-0}}
-mark={mark}
-number=${{SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}}
-echo "$number" >"$mark.job.$task.new" && mv "$mark.job.$task.new" "$mark.job"
-{command}
-code=$?
-echo "$code" >"$mark.$task.new" && mv "$mark.$task.new" "$mark.$task.exit"
-exit $code
-"""
-
 
 class SlurmBatch:
     """SLURM.
 
-    A job is found by its name. A name that SLURM has forgotten, because the job ended long ago,
-    is found by what its script left in its folder. So a lost answer, a worker that died after
-    submitting and two workers at once all end with one job.
+    A job is found by its name, among those of our account only. A name that SLURM has forgotten,
+    because the job ended long ago, is found by what its script left in its folder. So a lost
+    answer and a worker that died after submitting end with one job. When two submit at once, the
+    later job waits for the first (`singleton`), is cancelled by whoever looks next, and would
+    do nothing if it ever ran.
 
     Args:
         settings: How it is reached.
@@ -50,6 +38,8 @@ class SlurmBatch:
         self._settings = settings
         self._commands = Commands(settings)
         self._reservations = Reservations(self._commands)
+        self._mine = f"--user={settings.user}" if settings.user else "--me"
+        self._accounting = Accounting(self._commands, settings)
 
     def submit(self, spec: JobSpec) -> str:
         """Submit a job, or find the one of that name.
@@ -65,17 +55,22 @@ class SlurmBatch:
         if not _NAME.fullmatch(spec.key):
             rule = "must be plain letters, digits, dots, dashes, underscores"
             raise Invalid(f"job name {spec.key!r} {rule}", fields={"key": rule})
-        known = self._numbers(spec.key) or _left_behind(spec)
+        known = self._numbers(spec.key) or left_behind(spec)
         if known:
             return self._only(known)
-        script = _write_script(spec)
-        answer = self._commands.run("sbatch", *self._options(spec), str(script))
-        if answer.code:
-            # An impossible request leaves a failed row under the name: it is not the job.
+        answer = self._commands.run("sbatch", *self._options(spec), str(write_script(spec)))
+        # What counts is what is there: sbatch may fail after SLURM has taken the job. An
+        # impossible request leaves a failed row under the name, which is not the job.
+        known = self._numbers(spec.key)
+        if answer.code and not known:
             raise refusal("sbatch", answer)
-        return self._only(self._numbers(spec.key) or [answer.text.strip().split(";")[0]])
+        number = answer.text.strip().split(";")[0]
+        if not known and not number.isdigit():
+            raise Unavailable(f"sbatch said {answer.said!r}: whether it has the job is not known")
+        return self._only(known or [number])
 
     def _options(self, spec: JobSpec) -> list[str]:
+        before = [f"afterok:{':'.join(spec.after)}"] if spec.after else []
         options = [
             "--parsable",
             f"--job-name={spec.key}",
@@ -92,7 +87,7 @@ class SlurmBatch:
             "--kill-on-invalid-dep=yes",
         ]
         options += [f"--array=0-{spec.tasks - 1}"] if spec.tasks > 1 else []
-        options += [f"--dependency=afterok:{':'.join(spec.after)}"] if spec.after else []
+        options += [f"--dependency={','.join([*before, 'singleton'])}"]
         options += [f"--reservation={spec.reservation}"] if spec.reservation else []
         options += [f"--account={self._settings.account}"] if self._settings.account else []
         options += [f"--uid={self._settings.user}"] if self._settings.user else []
@@ -101,8 +96,7 @@ class SlurmBatch:
     def _numbers(self, key: str) -> list[str]:
         """Numbers of the jobs of that name that were accepted, in order."""
         rows = self._rows([key])
-        refused = {r[0] for r in rows if r[2] == "FAILED" and r[3] == "BadConstraints"}
-        return sorted({r[0] for r in rows} - refused, key=int)
+        return sorted({row[0] for row in rows} - _refused(rows), key=int)
 
     def _only(self, numbers: list[str]) -> str:
         """Keep the first of several jobs of one name: two submitters were at it at once."""
@@ -112,6 +106,9 @@ class SlurmBatch:
 
     def look(self, keys: Collection[str]) -> dict[str, JobSeen]:
         """What SLURM knows of jobs, in one question; a name that is missing is not known.
+
+        Names that have left the queue are asked of the accounting, where there is one. While that
+        is silent they are `planned`: nothing new is known of them.
 
         Raises:
             Unavailable: SLURM is silent: nothing is known.
@@ -123,7 +120,20 @@ class SlurmBatch:
         for row in self._rows(sorted(wanted)):
             if row[1] in wanted:
                 found.setdefault(row[1], []).append(row)
-        return {key: _seen(key, rows) for key, rows in found.items()}
+        seen = {key: _seen(key, rows) for key, rows in found.items()}
+        return seen | self._recall(sorted(wanted - set(found)))
+
+    def _recall(self, missing: list[str]) -> dict[str, JobSeen]:
+        """What the accounting knows of names that have left the queue."""
+        if not missing:
+            return {}
+        try:
+            rows = self._accounting.rows(missing)
+        except Unavailable as error:
+            # Nothing is known of them, which is not that SLURM does not know them.
+            words = f"not in the queue, and the accounting does not answer: {error.message}"
+            return {key: JobSeen(key, "", JobState.PLANNED, words) for key in missing}
+        return {key: _seen(key, found) for key, found in rows.items()}
 
     def _rows(self, keys: list[str]) -> list[list[str]]:
         names = listed(keys)
@@ -133,6 +143,7 @@ class SlurmBatch:
             "-r",
             "-t",
             "all",
+            self._mine,
             *([f"--name={names}"] if names else []),
             "-O",
             _FORMAT,
@@ -147,8 +158,11 @@ class SlurmBatch:
 
         Raises:
             Unavailable: SLURM is silent: whether it was cancelled is not known.
+            Denied: It may not be cancelled.
         """
-        self._commands.run("scancel", f"--name={key}")
+        answer = self._commands.run("scancel", self._mine, f"--name={key}")
+        if answer.code:
+            raise refusal("scancel", answer)
 
     def ensure_reservation(self, wanted: Reservation) -> tuple[ReservationSeen, bool]:
         """Make or change a reservation, read back; see `Reservations.ensure`."""
@@ -163,32 +177,15 @@ class SlurmBatch:
         return self._reservations.remove(name)
 
 
-def _write_script(spec: JobSpec) -> Path:
-    folder = Path(spec.folder)
-    mark = shlex.quote(str(folder / spec.key))
-    # A word with braces is quoted with '…'; the index goes between two such pieces.
-    words = (
-        shlex.quote(word.replace("{tasks}", str(spec.tasks))).replace("{task}", "'\"$task\"'")
-        for word in spec.command
-    )
-    exports = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in spec.environment.items())
-    path = folder / f"{spec.key}.sh"
-    path.write_text(_SCRIPT.format(mark=mark, command=exports + " ".join(words)), encoding="utf-8")
-    return path
-
-
-def _left_behind(spec: JobSpec) -> list[str]:
-    """Number of a job that ran and that SLURM has forgotten, by what its script left."""
-    try:
-        text = (Path(spec.folder) / f"{spec.key}.job").read_text(encoding="utf-8").strip()
-    except OSError:
-        return []
-    return [text] if text.isdigit() else []
+def _refused(rows: list[list[str]]) -> set[str]:
+    """Numbers of requests that SLURM refused and kept as failed all the same."""
+    return {row[0] for row in rows if row[2] == "FAILED" and row[3] == "BadConstraints"}
 
 
 def _seen(key: str, rows: list[list[str]]) -> JobSeen:
     """The rows of one name as one job: the first number counts."""
-    number = min((row[0] for row in rows), key=int)
+    numbers = {row[0] for row in rows}
+    number = min(numbers - _refused(rows) or numbers, key=int)
     mine = [row for row in rows if row[0] == number]
     judged = [judge(row[2], row[3], int(row[4] or 0)) for row in mine]
     whole = together(judged)

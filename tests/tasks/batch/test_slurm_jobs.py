@@ -13,6 +13,7 @@ import pytest
 from policies.errors import Denied, Invalid, Unavailable
 from policies.vocabulary import JobState
 from tasks.batch import JobSpec, SlurmBatch
+from tasks.batch.script import write_script
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
@@ -37,6 +38,18 @@ def wait(batch, key, *states, seconds=40):
             return seen
         assert time.monotonic() < end, f"{key}: {seen}"
         time.sleep(0.1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def overdue(cluster, tmp_path_factory):
+    """A job whose time is up at once; SLURM looks every 30 s, so the others run meanwhile."""
+    folder = str(tmp_path_factory.mktemp("overdue"))
+    job = JobSpec(f"cal-{os.getpid()}-overdue", ("sleep", "300"), folder, "exfel", 1)
+    batch = SlurmBatch(cluster.settings(timeout_seconds=20))
+    number = batch.submit(job)
+    wait(batch, job.key, JobState.RUNNING)
+    cluster.run("scontrol", "update", f"JobId={number}", "EndTime=now+1")
+    return job
 
 
 OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
@@ -134,33 +147,47 @@ def test_unknown_names_are_absent_and_one_question_serves_all(batch_system, spec
     assert batch_system.look([f"cal-none-{n}-{'x' * 120}" for n in range(1_000)]) == {}
 
 
-def test_a_lost_answer_is_found_again(cluster, spec, tmp_path):
-    """The real sbatch has done its work, and its answer never arrives."""
+def lying(cluster, tmp_path, body, patience=20):
+    """The adapter with a `sbatch` of its own; less patience than settings allow saves time."""
     folder = tmp_path / "bin"
     folder.mkdir()
     liar = folder / "sbatch"
-    liar.write_text('#!/bin/sh\n/usr/bin/sbatch "$@" >/dev/null\nsleep 60\n')
+    liar.write_text(f"#!/bin/sh\n{body}\n")
     liar.chmod(liar.stat().st_mode | stat.S_IXUSR)
-    settings = cluster.settings(timeout_seconds=10.5)
+    settings = cluster.settings()
     environment = {**settings.environment, "PATH": f"{folder}:{os.environ['PATH']}"}
-    hasty = SlurmBatch(settings.model_copy(update={"environment": environment}))
+    more = {"environment": environment, "timeout_seconds": patience}
+    return SlurmBatch(settings.model_copy(update=more))
+
+
+def test_a_lost_answer_is_found_again(cluster, spec, tmp_path):
+    """The real sbatch has done its work, and its answer never arrives."""
     job = spec("sh", "-c", f"echo ran >>{tmp_path}/ran")
+    hasty = lying(cluster, tmp_path, '/usr/bin/sbatch "$@" >/dev/null\nsleep 60', patience=1.5)
     with pytest.raises(Unavailable, match="not known"):
-        # The clock of this one runs fast: the answer is lost after a second.
-        _impatient(hasty).submit(job)
+        hasty.submit(job)
     honest = SlurmBatch(cluster.settings())
     number = honest.submit(job)
     assert wait(honest, job.key, *OVER).job_id == number
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
-def _impatient(batch):
-    settings = batch._settings.model_copy(update={"timeout_seconds": 1.5})
-    return SlurmBatch(settings)
+def test_an_exit_code_is_not_believed_when_the_job_is_there(cluster, spec, tmp_path):
+    """The real sbatch has done its work, and says that it has not."""
+    job = spec("sh", "-c", f"echo ran >>{tmp_path}/ran")
+    liar = lying(cluster, tmp_path, '/usr/bin/sbatch "$@" >/dev/null\nexit 1')
+    number = liar.submit(job)
+    assert wait(liar, job.key, *OVER).job_id == number
+    assert (tmp_path / "ran").read_text() == "ran\n"
 
 
-def test_two_submitters_at_once_end_with_one_job(batch_system, spec):
-    job = spec("sleep", "2")
+def test_a_killed_command_is_unknown(cluster, spec, tmp_path):
+    with pytest.raises(Unavailable, match="killed by signal 9: not known"):
+        lying(cluster, tmp_path, "kill -9 $$").submit(spec())
+
+
+def test_two_submitters_at_once_end_with_one_job(batch_system, spec, tmp_path):
+    job = spec("sh", "-c", f"echo ran >>{tmp_path}/ran; sleep 1")
     numbers, faults = [], []
 
     def submit():
@@ -176,8 +203,78 @@ def test_two_submitters_at_once_end_with_one_job(batch_system, spec):
         thread.join()
     assert not faults
     seen = wait(batch_system, job.key, *OVER)
-    assert seen.job_id == min(numbers, key=int)
+    assert {seen.job_id} == set(numbers), "all four were told the same number"
     assert seen.state is JobState.SUCCEEDED
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_a_second_job_of_a_name_waits_for_the_first_and_does_nothing(
+    cluster, batch_system, spec, tmp_path
+):
+    """Two submitted at once and both died before they could look again."""
+    job = spec("sh", "-c", f"echo ran >>{tmp_path}/ran; sleep 1")
+    number = batch_system.submit(job)
+    script = str(write_script(job))
+    options = batch_system._options(job)
+    later = cluster.run("sbatch", *options, script).stdout.strip()
+    assert later != number
+    seen = wait(batch_system, job.key, *OVER)
+    assert (seen.job_id, seen.state) == (number, JobState.SUCCEEDED)
+    end = time.monotonic() + 20
+    question = ("squeue", "-h", "-t", "all", f"--name={job.key}", "-o", "%i %T")
+    while f"{later} COMPLETED" not in (told := cluster.run(*question).stdout):
+        assert time.monotonic() < end, told
+        time.sleep(0.1)
+    assert (tmp_path / "ran").read_text() == "ran\n"
+    assert f"job {number} of this name was here first" in (tmp_path / f"{job.key}.out").read_text()
+
+
+def test_a_script_is_never_seen_half_written(spec):
+    job = spec("true", "x" * 50_000)
+    path = write_script(job)
+    whole, stop = path.read_bytes(), threading.Event()
+
+    def again():
+        while not stop.is_set():
+            write_script(job)
+
+    writer = threading.Thread(target=again)
+    writer.start()
+    try:
+        assert {path.read_bytes() == whole for _ in range(500)} == {True}
+    finally:
+        stop.set()
+        writer.join()
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_a_job_gets_nothing_of_the_worker_s_environment(cluster, spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("BEAMKEEPER_TEST_PASSWORD", "hidden")
+    settings = cluster.settings(
+        timeout_seconds=20, environment={"SLURM_CONF": str(cluster.conf), "FOR_JOBS": "shown"}
+    )
+    job = spec("env", environment={"FOR_THIS_JOB": "a 'quoted' $word"})
+    batch = SlurmBatch(settings)
+    batch.submit(job)
+    wait(batch, job.key, *OVER)
+    told = (tmp_path / f"{job.key}.out").read_text().splitlines()
+    assert not [line for line in told if "BEAMKEEPER" in line or "hidden" in line]
+    assert {"FOR_JOBS=shown", "FOR_THIS_JOB=a 'quoted' $word"} <= set(told)
+
+
+def test_a_request_that_was_refused_is_not_the_job(cluster, batch_system, spec):
+    """SLURM keeps a failed row of what it refused, under the same name."""
+    job = spec("true")
+    refused = cluster.run(
+        *("sbatch", f"--job-name={job.key}", "--mem=900G", "--wrap=true"), check=False
+    )
+    assert refused.returncode
+    seen = batch_system.look([job.key])[job.key]
+    assert (seen.state, seen.words) == (JobState.FAILED, "no node can give what it asks for")
+    number = batch_system.submit(job)
+    assert number != seen.job_id
+    seen = wait(batch_system, job.key, *OVER)
+    assert (seen.job_id, seen.state) == (number, JobState.SUCCEEDED)
 
 
 def test_a_job_that_slurm_forgot_is_known_by_what_it_left(batch_system, spec, tmp_path):
@@ -185,3 +282,9 @@ def test_a_job_that_slurm_forgot_is_known_by_what_it_left(batch_system, spec, tm
     Path(tmp_path, f"{job.key}.job").write_text("4711\n")
     assert batch_system.submit(job) == "4711"
     assert batch_system.look([job.key]) == {}
+
+
+def test_a_time_limit_is_told_in_words(batch_system, overdue):
+    seen = wait(batch_system, overdue.key, *OVER, seconds=60)
+    assert (seen.state, seen.reason) == (JobState.FAILED, "TimeLimit")
+    assert seen.words == "its time limit ran out"

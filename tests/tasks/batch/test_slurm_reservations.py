@@ -1,5 +1,6 @@
 """Reservations on a real SLURM: made, changed, read back, removed."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -54,3 +55,35 @@ def test_nodes_that_another_beamtime_has_are_refused(batch_system, wanted):
     with pytest.raises(Denied, match=r"overlaps with another reservation|nodes are busy"):
         batch_system.ensure_reservation(other)
     batch_system.remove_reservation(wanted.name)
+
+
+def test_members_follow_the_group_without_a_change_of_the_reservation(
+    cluster, batch_system, wanted, tmp_path
+):
+    """SLURM resolves the group itself, again and again: who joins may, who left may not."""
+    batch_system.ensure_reservation(wanted)
+    number = int(wanted.group.partition("-")[0])
+
+    def may(name):
+        done = cluster.run(
+            *("sbatch", "--parsable", f"--uid={cluster.know_user(name)}", "-p", "upex-beamtime"),
+            *(f"--reservation={wanted.name}", "-o", "/dev/null", "--wrap=true"),
+            check=False,
+            accounts=True,
+        )
+        if done.returncode:
+            assert "Access denied to requested reservation" in done.stderr
+            return False
+        cluster.run("scancel", done.stdout.strip())
+        return True
+
+    try:
+        assert (may("alice"), may("carol")) == (True, False)
+        cluster.know_group(wanted.group, number, ["bob", "carol"])
+        end = time.monotonic() + 15
+        while (may("alice"), may("carol")) != (False, True):
+            assert time.monotonic() < end
+            time.sleep(0.3)
+        assert not batch_system.ensure_reservation(wanted)[1]
+    finally:
+        batch_system.remove_reservation(wanted.name)
