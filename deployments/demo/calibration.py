@@ -104,7 +104,8 @@ def darks(stage: Stage, here: World) -> None:
             len(versions) == 8 and not any(v.deployed for v in versions),  # noqa: PLR2004
             "8 constants of 2 modules are injected and wait for a person to deploy them",
         )
-        rows = [r for r in here.calcat.tables.all(VERSIONS) if r["name"] == versions[0].name]
+        known = here.calcat.tables.all(VERSIONS)
+        rows = [r for r in known if r["raw_data_location"] == versions[0].raw_data_location]
         stage.demand(
             {v.ccv_id for v in versions} == {r["id"] for r in rows}
             and not any(r["flg_deployed"] for r in rows),
