@@ -9,7 +9,9 @@ last line on standard error says it to people.
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 
 from tasks.detectors.faults import Fault
 from tasks.detectors.model import Job, read_job
@@ -67,7 +69,16 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def last_words(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """What nobody foresaw ends with a sentence too, below the traceback."""
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.write(f"the program failed: {kind.__name__}: {error}\n")
+
+
 if __name__ == "__main__":
+    sys.excepthook = last_words
     code = main()
     sys.stderr.flush()
     # HDF5 that could not write its last bytes may crash while it is torn down, and the exit code

@@ -172,6 +172,9 @@ def _file(
     for key in group:
         if key not in {layout.data, "gain", "mask"} and isinstance(group[key], h5py.Dataset):
             _copy(group[key], place, key, flat=not layout.per_train)
+    # Where the images have a group of their own the trains stand one level above.
+    if place.parent != target[f"INSTRUMENT/{name}"] and "trainId" in group.parent:
+        source.copy(group.parent["trainId"], place.parent, name="trainId")
     _images(job, group, place, layout, rows, known)
     ids = source["INDEX/trainId"][:]
     ids = ids[ids > 0]

@@ -29,8 +29,10 @@ def metadata_yaml(
         "calibration-configurations": {
             "karabo-id": job["karabo_id"],
             "karabo-da": places,
-            "in-folder": job["in_folder"],
-            "out-folder": job["out_folder"],
+            # The facility names the folder of all raw runs here, and the place of the result,
+            # which is the folder above the one that the job wrote into.
+            "in-folder": job["in_folder"].rpartition("/")[0],
+            "out-folder": job["out_folder"].rpartition("/")[0],
             "run": job["run"],
             "sequences": [-1],
         },

@@ -98,3 +98,41 @@ def correct_job(raw, constants, tmp_path, **more):
     path = out / "job.json"
     path.write_text(json.dumps(job))
     return out, path
+
+
+def correction_of(raw, kind, run, store, without=()):
+    """The folder with a job that corrects a run of any kind of detector."""
+    out = raw.parent / f"out-{run}"
+    out.mkdir(exist_ok=True)
+    told = json.loads((store / "result-0.json").read_text())
+    job = {
+        "schema": 1,
+        "action": "correct",
+        "key": f"cal-{run}",
+        "proposal": 900054,
+        "run": run,
+        "karabo_id": kind.karabo_id,
+        "detector_type": kind.detector_type,
+        "in_folder": str(raw),
+        "out_folder": str(out),
+        "report_path": str(out / "report.pdf"),
+        "request_time": "2026-11-26T01:00:00+00:00",
+        "files": files(raw),
+        "constants_root": str(store),
+        "constants": {
+            kind.place: {
+                "physical_name": "M1",
+                "constants": {
+                    c["constant"]: {
+                        "creation_time": "2026-11-25T10:00:00+00:00",
+                        "path": c["path"],
+                        "dataset": c["dataset"],
+                    }
+                    for c in told["constants"]
+                    if c["constant"] not in without
+                },
+            }
+        },
+    }
+    (out / "job.json").write_text(json.dumps(job))
+    return out
