@@ -7,7 +7,6 @@ last line on standard error says it to people.
 """
 
 import argparse
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -74,13 +73,9 @@ def last_words(
 ) -> None:
     """What nobody foresaw ends with a sentence too, below the traceback."""
     traceback.print_exception(kind, error, trace)
-    sys.stderr.write(f"the program failed: {kind.__name__}: {error}\n")
+    sys.stderr.write(f"the program failed: {kind.__name__}: {' '.join(str(error).split())}\n")
 
 
 if __name__ == "__main__":
     sys.excepthook = last_words
-    code = main()
-    sys.stderr.flush()
-    # HDF5 that could not write its last bytes may crash while it is torn down, and the exit code
-    # would be lost: files are closed and synced by now, so nothing is.
-    os._exit(code)
+    sys.exit(main())

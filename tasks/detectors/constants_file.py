@@ -15,7 +15,7 @@ from policies.detectors import constant_name
 from tasks.detectors.digests import demand
 from tasks.detectors.faults import Fault
 from tasks.detectors.model import Constant, ModuleConstants
-from tasks.detectors.whole import whole
+from tasks.detectors.sink import new_file
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ def write_constants(
     Raises:
         Fault: No right, or the disk is full; exit 5.
     """
-    with whole(path) as beside, h5py.File(beside, "w") as file:
+    with new_file(path) as (file, _):
         for name, (array, unit) in arrays.items():
             group = file.create_group(dataset_of(physical_name, name))
             chunked = {"compression": "gzip", "compression_opts": 1} if array.ndim > 1 else {}

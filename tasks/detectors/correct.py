@@ -1,5 +1,6 @@
 """Correction: offset, relative gain and bad pixels of every frame; CORR files like RAW ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from tasks.detectors.frames import (
     rows_of,
 )
 from tasks.detectors.model import InputFile, Job, write_result
-from tasks.detectors.whole import whole
+from tasks.detectors.sink import Sink, new_file
 
 Floats = npt.NDArray[np.float32]
 Words = npt.NDArray[np.uint8]
@@ -142,12 +143,8 @@ def _one(job: Job, wanted: InputFile, known: ModuleSet) -> dict[str, Any]:
     demand(raw, wanted.xxh3_128, "raw file", 4)
     place = job.out_folder / corrected_name(wanted.filename)
     try:
-        with (
-            h5py.File(raw, "r") as source,
-            whole(place) as beside,
-            h5py.File(beside, "w") as target,
-        ):
-            trains = _file(job, source, target, wanted, known)
+        with h5py.File(raw, "r") as source, new_file(place) as (target, sink):
+            trains = _file(job, source, target, wanted, known, sink)
     except (OSError, KeyError) as error:
         raise Fault(4, f"{wanted.filename} does not read: {error}") from error
     return {
@@ -160,7 +157,7 @@ def _one(job: Job, wanted: InputFile, known: ModuleSet) -> dict[str, Any]:
 
 
 def _file(
-    job: Job, source: h5py.File, target: h5py.File, wanted: InputFile, known: ModuleSet
+    job: Job, source: h5py.File, target: h5py.File, wanted: InputFile, known: ModuleSet, sink: Sink
 ) -> dict[str, int | None]:
     """Write one corrected file; answers its trains."""
     layout = layout_of(job.detector_type)
@@ -175,7 +172,8 @@ def _file(
     # Where the images have a group of their own the trains stand one level above.
     if place.parent != target[f"INSTRUMENT/{name}"] and "trainId" in group.parent:
         source.copy(group.parent["trainId"], place.parent, name="trainId")
-    _images(job, group, place, layout, rows, known)
+    for _ in _images(job, group, place, layout, rows, known):
+        sink.check()
     ids = source["INDEX/trainId"][:]
     ids = ids[ids > 0]
     return {
@@ -225,7 +223,8 @@ def _frame_of(
 
 def _images(
     job: Job, group: h5py.Group, place: h5py.Group, layout: Layout, rows: int, known: ModuleSet
-) -> None:
+) -> Iterator[None]:
+    """Write the corrected images; stops after each piece."""
     data = group[layout.data]
     shape = data.shape if layout.per_train or data.ndim == 3 else (data.shape[0], *data.shape[2:])  # noqa: PLR2004
     chunk = (1, *shape[1:])
@@ -239,6 +238,7 @@ def _images(
         values[piece.where] = done.values.reshape(part)
         mask[piece.where] = done.mask.reshape(part)
         gain[piece.where] = done.stage.reshape(part)
+        yield
 
 
 def overview(job: Job, path: Path, source: str) -> Floats:

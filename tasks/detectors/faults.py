@@ -15,7 +15,8 @@ class Fault(Exception):
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        # Libraries break their messages into lines; a sentence is one.
+        self.code, self.message = code, " ".join(message.split())
 
 
 _NO_ROOM = {
@@ -39,9 +40,6 @@ def writing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # h5py hides the number in its text.
-        full = any(word in str(error) for word in ("No space left", "errno = 28", "errno = 27"))
-        if error.errno in _NO_ROOM or full:
-            words = error.strerror or "No space left on device"
-            raise Fault(5, f"{what} could not be written: {words}") from error
+        if error.errno in _NO_ROOM:
+            raise Fault(5, f"{what} could not be written: {error.strerror}") from error
         raise
