@@ -50,11 +50,13 @@ def _execution(
         jobs.constants,
         {place: [c.calibration for c in held] for place, held in constants.items()},
     )
-    home = layout.home_of(view.path)
+    home, told = layout.home_of(view.path), jobs.correct.tells_results
     folder = paths.staging(home, run, key)
     name = paths.correction_report(seen.karabo_id, number, run, view.requested_at)
     report = f"{paths.report_folder(home, run)}/{name}"
-    job = correction_file(view, (number, run), seen, key, folder, report, constants)
+    job = correction_file(
+        view, (number, run), seen, key, folder, report, constants, tells_results=told
+    )
     planned = [("correct", jobs.correct), *([("report", jobs.report)] if jobs.report else [])]
     where = jobs.correct.place(active=view.beamtime_active, reservation=view.reservation)
     return PlannedExecution(

@@ -48,6 +48,8 @@ def correction_file(
     folder: str,
     report: str,
     constants: dict[str, list[Known]],
+    *,
+    tells_results: bool = True,
 ) -> dict[str, Any]:
     """What the program on the node is told: paths of this machine, digests, constants."""
     number, run = place
@@ -68,6 +70,7 @@ def correction_file(
         "files": files_of(seen, view.raw_files),
         "constants": {place: _told(held) for place, held in sorted(constants.items()) if held},
         "constants_root": constants_root(),
+        "tells_results": tells_results,
         "parameters": {},
     }
 

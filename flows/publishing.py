@@ -62,7 +62,11 @@ def _show(execution: ExecutionView, done: InPlace) -> None:
 def _publish(view: CalibrationView, execution: ExecutionView, run: int) -> InPlace:
     here, home = storage.offline(), layout.home_of(view.path)
     staging, place = here.path(execution.folder), paths.proc_run(home, run)
-    told = results.read_results(staging, execution.jobs[0].tasks)
+    told = (
+        results.read_results(staging, execution.jobs[0].tasks)
+        if execution.job.get("tells_results", True)
+        else [results.gather(staging, "CORR-*.h5")]
+    )
     said = sorted((f for part in told for f in part["files"]), key=lambda f: f["filename"])
     files = [Written(f["filename"], f["byte_size"], f["xxh3_128"], f["adler32"]) for f in said]
     former = view.in_place.get(execution.karabo_id, ())

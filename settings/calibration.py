@@ -42,6 +42,9 @@ class JobShape(_Part):
     """Sequence files that one node works on; decides how many nodes a run gets."""
     max_tasks: Annotated[int, Field(ge=1, le=1000)] = 16
     """Nodes at the most."""
+    tells_results: bool = True
+    """Whether the command leaves `result-N.json` with what it wrote, as ours does. Of another
+    pipeline the corrected files are taken as they lie when its jobs have ended well."""
     parameters: dict[str, float | int | str | bool] = Field(default_factory=dict)
     """Arguments of the command's own."""
 

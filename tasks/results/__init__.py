@@ -111,6 +111,27 @@ def read_results(folder: Path, tasks: int) -> list[dict[str, Any]]:
     return found
 
 
+def gather(folder: Path, pattern: str) -> dict[str, Any]:
+    """What a job wrote that says nothing of itself: its files as they lie.
+
+    Args:
+        folder: The staging folder.
+        pattern: Which files are the result.
+
+    Raises:
+        Mismatch: There are none.
+        Unavailable: The storage does not answer.
+    """
+    files = []
+    for path in sorted(folder.glob(pattern)):
+        size, strong, weak = _digests(path)
+        told = {"filename": path.name, "byte_size": size, "xxh3_128": strong, "adler32": weak}
+        files.append(told)
+    if not files:
+        raise Mismatch(f"the job ended well and left no {pattern} in {folder.name}")
+    return {"files": files, "warnings": ["the job said nothing of its files: taken as they lie"]}
+
+
 def publish(
     staging: Path, place: Path, files: Sequence[Written], former: Iterable[str] = ()
 ) -> list[int]:
@@ -158,6 +179,13 @@ def _where(staging: Path, place: Path, file: Written) -> Path:
 
 def _compare(path: Path, file: Written) -> None:
     """Read a file completely and compare it with what was said of it."""
+    found, said = _digests(path), (file.size_bytes, file.xxh3_128, file.adler32)
+    if found != said:
+        raise Mismatch(f"{file.filename} is not what the job wrote: {found} instead of {said}")
+
+
+def _digests(path: Path) -> tuple[int, str, str]:
+    """Size and both digests of a file as it lies on the disk."""
     strong, weak, size = xxhash.xxh3_128(), 1, 0
     try:
         with path.open("rb") as source:
@@ -167,13 +195,10 @@ def _compare(path: Path, file: Written) -> None:
                 strong.update(piece)
                 weak, size = zlib.adler32(piece, weak), size + len(piece)
     except FileNotFoundError:
-        raise Mismatch(f"{file.filename} is missing: the job said that it wrote it") from None
+        raise Mismatch(f"{path.name} is missing: the job said that it wrote it") from None
     except OSError as error:
         raise _fault(error, path) from error
-    found = (size, strong.hexdigest(), f"{weak:08x}")
-    said = (file.size_bytes, file.xxh3_128, file.adler32)
-    if found != said:
-        raise Mismatch(f"{file.filename} is not what the job wrote: {found} instead of {said}")
+    return size, strong.hexdigest(), f"{weak:08x}"
 
 
 def _plain(name: str) -> None:

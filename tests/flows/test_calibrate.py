@@ -39,6 +39,7 @@ from tests.flows.calibration_site import (
     proc,
     sections,
     through,
+    use_pipeline,
     wait,
 )
 from tests.flows.site import NUMBER, OFFLINE
@@ -157,6 +158,16 @@ def test_without_constants_it_says_what_to_do(site, put):
     (execution,) = calibration(site, 1).executions
     assert "ask for darks" in execution.words
     assert execution.jobs == ()
+
+
+def test_another_pipeline_is_a_setting_away(site, put, tmp_path):
+    use_pipeline(tmp_path / "more")
+    migrated(site, put, 1, Images(0))
+    assert through(put, 1) == f"p002012 r0001: {ALL_SUCCEEDED}"
+    assert sorted(p.name for p in proc(site, 1).glob("*.h5")) == [
+        "CORR-R0001-JNGFR01-S00000.h5",
+        "CORR-R0001-JNGFR02-S00000.h5",
+    ]
 
 
 def test_a_run_without_detectors(site, put):

@@ -71,6 +71,19 @@ def test_names_that_leave_the_folder_are_refused(staging, name):
         results.publish(staging, staging.parent, [Written(name, 0, "", "")])
 
 
+def test_a_pipeline_that_says_nothing_is_taken_at_its_files(staging):
+    written(staging, "CORR-a.h5")
+    (staging / "log.txt").write_text("noise")
+    told = results.gather(staging, "CORR-*.h5")
+    assert [f["filename"] for f in told["files"]] == ["CORR-a.h5"]
+    files = [
+        Written(f["filename"], f["byte_size"], f["xxh3_128"], f["adler32"]) for f in told["files"]
+    ]
+    results.publish(staging, staging.parent, files)
+    with pytest.raises(Mismatch, match="left no CORR"):
+        results.gather(staging, "CORR-*.h5")
+
+
 def test_a_job_file_is_written_once(tmp_path):
     folder = tmp_path / "_cal-1-A-1"
     path = results.prepare(folder, {"key": "cal-1-A-1", "run": 1})
