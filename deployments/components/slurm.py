@@ -7,13 +7,13 @@ the facility's directory on the cluster never touches the machine's own accounts
 
 import contextlib
 import os
-import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deployments.components import ports, processes
 from deployments.components.scratch import scratch
+from deployments.components.slurm_processes import end, holding, of_jobs, running_on
 from policies.errors import Misconfigured
 from settings.batch import BatchSettings
 
@@ -151,17 +151,18 @@ class Slurm:
         self._daemons[number].kill()
         log = str(self.folder / f"slurmd.max{number}.log")
         # First who would report the death of the others, then the jobs' own processes.
-        for who in (_holds(log), _runs_on(str(self.conf), number)):
-            for pid in who:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for who in (holding(log), running_on(str(self.conf), number)):
+            end(who)
 
     def stop(self) -> None:
         """End everything."""
         with contextlib.suppress(subprocess.SubprocessError):
-            self.run("scancel", "--user=root", "--full", check=False)
+            if self.controller.running():
+                self.run("scancel", "--user=root", "--full", check=False)
         for child in (*self._daemons.values(), self.controller):
             child.stop(grace_s=5)
+        # Jobs, and who watches over them, live apart from the daemons and would outlive them.
+        end(of_jobs(str(self.conf)))
 
     def environment(self) -> dict[str, str]:
         """Environment in which SLURM's commands speak to this cluster."""
@@ -233,27 +234,6 @@ def _replace(path: Path, lines: Sequence[str]) -> None:
     beside = path.with_suffix(".new")
     beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
     beside.replace(path)
-
-
-def _holds(path: str) -> list[int]:
-    """Processes that have a file open."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        with contextlib.suppress(OSError):
-            if any(handle.readlink() == Path(path) for handle in folder.iterdir()):
-                found.append(int(folder.parent.name))
-    return found
-
-
-def _runs_on(conf: str, number: int) -> list[int]:
-    """Processes of jobs on a node, by their environment."""
-    wanted = {f"SLURM_CONF={conf}".encode(), f"SLURMD_NODENAME=max{number}".encode()}
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if wanted <= set(path.read_bytes().split(b"\0")):
-                found.append(int(path.parent.name))
-    return found
 
 
 def _wrapper() -> str:
