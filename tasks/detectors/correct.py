@@ -241,15 +241,19 @@ def _images(
         yield
 
 
-def overview(job: Job, path: Path, source: str) -> Floats:
-    """Mean of a corrected module's frames, for pictures; bad pixels are NaN."""
+def overview(job: Job, path: Path, source: str) -> tuple[Floats, Mask]:
+    """A corrected module for pictures: mean of its first frames, mask of the very first.
+
+    Bad pixels are left out of the mean; one that is bad in every frame is NaN.
+    """
     layout = layout_of(job.detector_type)
     with h5py.File(path, "r") as file:
         group = group_of(file, corrected_source(source), layout)
-        frames = group[layout.data][: min(32, group[layout.data].shape[0])]
-        mask = group["mask"][: len(frames)]
-    good = (mask == 0).reshape(-1, *frames.shape[-2:])
+        count = min(32, group[layout.data].shape[0])
+        frames = group[layout.data][:count]
+        mask = group["mask"][:count].reshape(-1, *frames.shape[-2:])
+    good = mask == 0
     flat = np.where(good, frames.reshape(good.shape), 0)
     counts = good.sum(axis=0)
     mean: Floats = np.where(counts > 0, flat.sum(axis=0) / np.maximum(counts, 1), np.nan)
-    return mean
+    return mean, mask[0]

@@ -6,38 +6,29 @@ from typing import Any
 
 import h5py
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
 
 from policies.detectors import constant_name
 from tasks.detectors.constants_file import dataset_of
 from tasks.detectors.correct import corrected_name, overview
 from tasks.detectors.faults import writing
+from tasks.detectors.figures import A4, STYLE, bad_pixels, histogram, image, page, table
 from tasks.detectors.frames import chunks, group_of, layout_of
 from tasks.detectors.model import InputFile, Job, read_all
 from tasks.detectors.whole import whole
 
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
-from matplotlib.backends.backend_pdf import PdfPages
-from matplotlib.figure import Figure
-
-A4 = (8.27, 11.69)
-WIDE = (11.69, 8.27)
 MOST_MODULES = 32
 """Modules that get a page of their own."""
 
-_STYLE: Any = {
-    "font.size": 9,
-    "font.family": "DejaVu Sans",
-    "axes.titlesize": 10,
-    "image.cmap": "viridis",
-    "image.interpolation": "nearest",
-    "axes.grid": False,
-}
+ROWS_FIRST, ROWS_MORE, MOST_PAGES = 38, 58, 8
+"""Rows of a table on the first page and on further ones, and how many further ones."""
 
 Image = npt.NDArray[Any]
+Pages = list[Callable[[], Figure]]
 
 
 def correction_report(job: Job) -> None:
@@ -49,10 +40,10 @@ def correction_report(job: Job) -> None:
     first: dict[str, InputFile] = {}
     for file in job.files:
         first.setdefault(file.karabo_da, file)
-    pages: list[Callable[[], Figure]] = [lambda: _title(job, "Correction", _used(job))]
+    pages, titles = _titles(job, "Correction", _used(job))
     shown = list(first.items())[:MOST_MODULES]
     pages += [lambda p=place, f=file: _corrected(job, p, f) for place, file in shown]  # type: ignore[misc]
-    _write(job, pages)
+    _write(job, pages, min(titles, len(pages) - 1))
 
 
 def dark_report(job: Job) -> None:
@@ -62,29 +53,28 @@ def dark_report(job: Job) -> None:
         Fault: It could not be written; exit 5.
     """
     numbers = {k: v for part in read_all(job) for k, v in part.get("numbers", {}).items()}
-    pages: list[Callable[[], Figure]] = [
-        lambda: _title(job, "Dark characterisation", _summary(numbers))
-    ]
+    pages, titles = _titles(job, "Dark characterisation", _summary(numbers))
     pages += [
         lambda m=module: _dark(job, m.karabo_da, m.physical_name)  # type: ignore[misc]
         for module in job.modules[:MOST_MODULES]
     ]
-    _write(job, pages)
+    _write(job, pages, min(titles, len(pages) - 1))
 
 
-def _write(job: Job, pages: list[Callable[[], Figure]]) -> None:
+def _write(job: Job, pages: Pages, shown: int) -> None:
+    """Write the pages, and the one that shows most as a picture."""
     path = Path(job.report_path)
     with writing(path.name):
         path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        mpl.rc_context(_STYLE),
+        mpl.rc_context(STYLE),
         whole(path) as beside,
         PdfPages(beside, metadata=_about(job)) as pdf,
     ):
-        for number, page in enumerate(pages):
-            figure = page()
+        for number, draw in enumerate(pages):
+            figure = draw()
             pdf.savefig(figure)
-            if number == min(1, len(pages) - 1):
+            if number == shown:
                 with whole(job.out_folder / "overview.png") as picture:
                     figure.savefig(picture, dpi=110, format="png")
             plt.close(figure)
@@ -96,6 +86,15 @@ def _about(job: Job) -> dict[str, Any]:
         "Author": "beamkeeper",
         "CreationDate": job.request_time,
     }
+
+
+def _titles(job: Job, what: str, rows: list[list[str]]) -> tuple[Pages, int]:
+    """The first page and, where its table is long, further ones; and how many that are."""
+    head, body = rows[0], rows[1:]
+    starts = range(ROWS_FIRST, len(body), ROWS_MORE)[:MOST_PAGES]
+    pages: Pages = [lambda: _title(job, what, [head, *body[:ROWS_FIRST]])]
+    pages += [lambda s=start: _more([head, *body[s : s + ROWS_MORE]]) for start in starts]  # type: ignore[misc]
+    return pages, len(pages)
 
 
 def _title(job: Job, what: str, rows: list[list[str]]) -> Figure:
@@ -111,19 +110,16 @@ def _title(job: Job, what: str, rows: list[list[str]]) -> Figure:
         ("Constants from", job.constants_root or "this characterisation"),
     ]
     for line, (name, value) in enumerate(facts):
-        figure.text(0.08, 0.86 - 0.022 * line, name, color="0.35")
-        figure.text(0.26, 0.86 - 0.022 * line, value, wrap=True)
+        figure.text(0.08, 0.86 - 0.02 * line, name, color="0.35")
+        figure.text(0.24, 0.86 - 0.02 * line, value)
     if len(rows) > 1:
-        axes = figure.add_axes((0.08, 0.06, 0.86, 0.66))
-        axes.axis("off")
-        shown = [*rows[:36], *([["…"] + [""] * (len(rows[0]) - 1)] if len(rows) > 36 else [])]  # noqa: PLR2004
-        table = axes.table(cellText=shown[1:], colLabels=shown[0], loc="upper left", cellLoc="left")
-        table.auto_set_font_size(False)
-        table.set_fontsize(7.5)
-        table.auto_set_column_width(list(range(len(shown[0]))))
-        for (row, _), cell in table.get_celld().items():
-            cell.set_edgecolor("0.85")
-            cell.set_facecolor("0.93" if row == 0 else "white")
+        table(figure, rows, 0.74)
+    return figure
+
+
+def _more(rows: list[list[str]]) -> Figure:
+    figure = plt.figure(figsize=A4)
+    table(figure, rows, 0.95)
     return figure
 
 
@@ -172,13 +168,16 @@ def _corrected(job: Job, place: str, file: InputFile) -> Figure:
         sample = next(chunks(group, job.detector_type, min(32, len(group[layout.data])))).raw
     before = sample.mean(axis=0)
     path = job.out_folder / corrected_name(file.filename)
-    after = overview(job, path, file.source)
-    figure, axes = plt.subplots(2, 2, figsize=WIDE, layout="constrained")
-    figure.suptitle(f"{job.karabo_id} {place} r{job.run:04d}: mean of the first frames")
-    _image(figure, axes[0, 0], before, "raw / ADU")
-    _image(figure, axes[0, 1], after, "corrected / ADU of high gain; bad pixels blank")
-    _histogram(axes[1, 0], [("raw", before)], "raw / ADU")
-    _histogram(axes[1, 1], [("corrected", after)], "corrected / ADU of high gain")
+    after, mask = overview(job, path, file.source)
+    figure, axes = page(3, 2, f"{job.karabo_id} {place} r{job.run:04d}", A4)
+    image(figure, axes[0, 0], before, "raw, mean / ADU")
+    image(figure, axes[0, 1], after, "corrected, mean / ADU of high gain")
+    histogram(axes[1, 0], before, "raw, mean / ADU")
+    histogram(axes[1, 1], after, "corrected, mean / ADU of high gain")
+    bad_pixels(axes[2, 0], mask, "bad in the first frame: ")
+    axes[2, 1].axis("off")
+    told = f"Means of the first {len(sample)} frames.\nThe corrected one leaves bad pixels out."
+    axes[2, 1].text(0.0, 0.9, told, va="top", color="0.35")
     return figure
 
 
@@ -188,58 +187,20 @@ def _dark(job: Job, place: str, name: str) -> Figure:
 
         def read(constant: str) -> Image:
             spelled = constant_name(job.detector_type, constant)
-            found: Image = file[f"{dataset_of(name, spelled)}/data"][()][:, :, 0, :]
+            found: Image = file[f"{dataset_of(name, spelled)}/data"][:, :, 0, :]
             return found
 
         offset, noise, bad = read("Offset"), read("Noise"), read("BadPixelsDark")
     rows = max(len(stages), 2)
-    figure, axes = plt.subplots(rows, 4, figsize=WIDE, layout="constrained", squeeze=False)
-    figure.suptitle(f"{job.karabo_id} {place} ({name}), memory cell 0")
-    for row in range(rows):
-        if row >= len(stages):
-            for empty in axes[row]:
-                empty.axis("off")
-            continue
+    figure, axes = page(rows, 5, f"{job.karabo_id} {place} ({name}), memory cell 0")
+    for empty in axes[len(stages) :].flat:
+        empty.axis("off")
+    for row, stage in enumerate(stages):
         marked = bad[..., row] != 0
-        _image(figure, axes[row, 0], offset[..., row], f"{stages[row]}: offset / ADU")
-        _image(figure, axes[row, 1], noise[..., row], "noise / ADU")
-        _marks(axes[row, 2], marked, f"bad pixels: {marked.sum():,} ({100 * marked.mean():.2f} %)")
-        _histogram(
-            axes[row, 3],
-            [("noise", np.where(marked, np.nan, noise[..., row]))],
-            "noise of good pixels / ADU",
-        )
+        image(figure, axes[row, 0], offset[..., row], f"{stage}: offset / ADU")
+        image(figure, axes[row, 1], noise[..., row], "noise / ADU")
+        bad_pixels(axes[row, 2], bad[..., row], "bad: ")
+        good = np.where(marked, np.nan, offset[..., row]), np.where(marked, np.nan, noise[..., row])
+        histogram(axes[row, 3], good[0], "offset of good pixels / ADU")
+        histogram(axes[row, 4], good[1], "noise of good pixels / ADU")
     return figure
-
-
-def _marks(axes: Any, marked: Image, title: str) -> None:  # noqa: ANN401
-    """Bad pixels, none lost to the picture's resolution: a dot stands for a block with one."""
-    step = max(1, max(marked.shape) // 256)
-    height, width = (side // step * step for side in marked.shape)
-    blocks = marked[:height, :width].reshape(height // step, step, width // step, step)
-    axes.imshow(blocks.any(axis=(1, 3)), cmap="gray_r", vmin=0, vmax=1)
-    axes.set_title(title)
-    axes.set_xticks([])
-    axes.set_yticks([])
-
-
-def _image(figure: Figure, axes: Any, image: Image, title: str) -> None:  # noqa: ANN401
-    good = image[np.isfinite(image)]
-    low, high = np.percentile(good, [1, 99]) if good.size else (0, 1)
-    step = max(1, max(image.shape) // 512)
-    shown = axes.imshow(image[::step, ::step], vmin=low, vmax=max(high, low + 1e-6))
-    axes.set_title(title)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    figure.colorbar(shown, ax=axes, location="bottom", shrink=0.9, pad=0.02, aspect=30)
-
-
-def _histogram(axes: Any, series: list[tuple[str, Image]], label: str) -> None:  # noqa: ANN401
-    for name, values in series:
-        good = values[np.isfinite(values)]
-        if good.size:
-            low, high = np.percentile(good, [0.5, 99.5])
-            edges = np.linspace(low, max(high, low + 1e-6), 80)
-            axes.hist(good, bins=edges, histtype="stepfilled", alpha=0.8, label=name)
-    axes.set_xlabel(label)
-    axes.set_ylabel("pixels")

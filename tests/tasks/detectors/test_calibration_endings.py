@@ -158,3 +158,16 @@ def test_memory_stays_bounded(raw, constants, tmp_path):
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     assert used.ru_maxrss < 400 * 1024
+
+
+def test_every_constant_is_listed_however_many_there_are(raw, constants, tmp_path):
+    _, job = correct_job(raw, constants, tmp_path)
+    assert ended("correct", job) == (0, "")
+    told = json.loads(job.read_text())
+    (module,) = told["constants"].values()
+    told["constants"] |= {f"JNGFR{n:02d}": module for n in range(2, 17)}
+    job.write_text(json.dumps(told))
+    assert ended("report", job) == (0, "")
+    content = (tmp_path / "correct.pdf").read_bytes()
+    # 64 constants: the first page and another one; then the one module that has files.
+    assert content.count(b"/Type /Page ") == 3
