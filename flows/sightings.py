@@ -3,17 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.batch import Batch, JobSeen
+from tasks import storage
+from tasks.batch import Batch, JobSeen, ended
+from tasks.records import calibration
 from tasks.records.calibration import ExecutionView, Sighting
 
 
 def look(cluster: Batch, keys: Sequence[str]) -> dict[str, Sighting]:
-    """What the cluster says of jobs, in one question.
+    """What the cluster says of jobs, in one question; of forgotten ones what their scripts left.
 
     Raises:
         Unavailable: The cluster is silent: nothing is known, nothing changes.
     """
-    return {key: sighting(seen) for key, seen in cluster.look(keys).items()}
+    found = {key: sighting(seen) for key, seen in cluster.look(keys).items()}
+    missing = [key for key in keys if key not in found]
+    for place in calibration.places_of(missing) if missing else ():
+        left = ended(storage.offline().path(place.folder), place.key, place.tasks)
+        if left is not None:
+            found[place.key] = sighting(left)
+    return found
 
 
 def sighting(seen: JobSeen) -> Sighting:

@@ -1,5 +1,6 @@
 """Lists of calibrations, and what of them is open or stands still."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +32,26 @@ def open_jobs() -> ColumnElement[bool]:
 def open_job_keys(session: Session) -> list[str]:
     """Names of every job that is not over."""
     return list(session.exec(select(BatchJob.key).where(open_jobs())))
+
+
+@dataclass(frozen=True)
+class JobPlace:
+    """Where a job leaves its marks: its name, its folder as the catalog names it, its tasks."""
+
+    key: str
+    folder: str
+    tasks: int
+
+
+def places_of(session: Session, keys: Sequence[str]) -> list[JobPlace]:
+    """Where these jobs leave their marks; those that nobody has submitted yet are left out."""
+    rows = session.exec(
+        select(BatchJob.key, Execution.folder, BatchJob.tasks)
+        .join(Execution, col(Execution.id) == BatchJob.execution_id)
+        .where(col(BatchJob.key).in_(keys), BatchJob.state != JobState.PLANNED)
+        .order_by(BatchJob.key)
+    )
+    return [JobPlace(*row) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,16 @@ submitted twice, and what runs goes on. Steps of beamtimes that need a reservati
 from tasks.batch.configured import batch
 from tasks.batch.model import JobSeen, JobSpec, Reservation, ReservationSeen
 from tasks.batch.port import Batch
+from tasks.batch.script import ended
 from tasks.batch.slurm_batch import SlurmBatch
 
-__all__ = ["Batch", "JobSeen", "JobSpec", "Reservation", "ReservationSeen", "SlurmBatch", "batch"]
+__all__ = [
+    "Batch",
+    "JobSeen",
+    "JobSpec",
+    "Reservation",
+    "ReservationSeen",
+    "SlurmBatch",
+    "batch",
+    "ended",
+]

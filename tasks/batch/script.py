@@ -5,7 +5,8 @@ import shlex
 import tempfile
 from pathlib import Path
 
-from tasks.batch.model import JobSpec
+from policies.batch import exit_code, judge, together
+from tasks.batch.model import JobSeen, JobSpec
 
 _SCRIPT = """\
 #!/bin/sh
@@ -58,3 +59,42 @@ def left_behind(spec: JobSpec) -> list[str]:
     except OSError:
         return []
     return [text] if text.isdigit() else []
+
+
+def ended(folder: Path, key: str, tasks: int) -> JobSeen | None:
+    """The end of a job that SLURM has forgotten, by what its script left.
+
+    SLURM keeps ended jobs for some minutes only (`MinJobAge`), and not every site has accounting.
+
+    Args:
+        folder: The job's folder.
+        key: Its name.
+        tasks: Size of its array.
+
+    Returns:
+        None unless every task has said its end.
+    """
+    codes = [_number(folder / f"{key}.{task}.exit") for task in range(tasks)]
+    if None in codes:
+        return None
+    known = [code for code in codes if code is not None]
+    parts = [judge("FAILED" if code else "COMPLETED", "", code << 8) for code in known]
+    whole = together(parts)
+    number = _number(folder / f"{key}.job")
+    words = "; ".join(w for w in (whole.words, "SLURM has forgotten it, its script said so") if w)
+    return JobSeen(
+        key,
+        str(number or ""),
+        whole.state,
+        words,
+        "",
+        exit_code(max(known) << 8),
+    )
+
+
+def _number(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

@@ -19,6 +19,7 @@ from catalog.commands.leases import Held
 from catalog.queries import calibration as queries
 from catalog.queries import calibration_list, constants
 from catalog.queries.calibration import CalibrationView, DetectorView, ExecutionView
+from catalog.queries.calibration_list import JobPlace
 from catalog.queries.constants import Known
 from policies.dark import mode_of
 from policies.vocabulary import CalibrationState
@@ -203,6 +204,12 @@ def open_jobs() -> list[str]:
     """Names of every batch job that is not over."""
     with database().read() as session:
         return calibration_list.open_job_keys(session)
+
+
+def places_of(keys: Sequence[str]) -> list[JobPlace]:
+    """Where jobs leave their marks."""
+    with database().read() as session:
+        return calibration_list.places_of(session, keys)
 
 
 def saw(sightings: Mapping[str, Sighting], asked: Collection[str]) -> Saw:

@@ -17,6 +17,7 @@ from catalog.queries.darks import versions_of_dark
 from deployments.demo_images import Images, dead, rings
 from deployments.standins.calcat import CalcatStandin, with_units
 from deployments.standins.calcat_faults import Fault
+from flows import sightings
 from flows.batch_watch import batch_watch
 from flows.calibration_ask import calibration_ask
 from flows.calibration_forms import CalibrationAsk, OperationMode
@@ -310,6 +311,35 @@ def test_a_silent_controller_changes_nothing(darks_done, put, cluster):
 def _watched(put, site):
     put(batch_watch)
     return calibration(site, 4).executions[0].state is ExecutionState.SUCCEEDED
+
+
+def test_a_job_that_the_cluster_forgot_is_known_by_what_its_script_left(darks_done, put):
+    """Nobody looked for so long that SLURM knows nothing of the ended jobs any more."""
+    site = darks_done
+    migrated(site, put, 4, Images(0))
+    put(run_calibrate, proposal=NUMBER, run=4)
+    (execution,) = calibration(site, 4).executions
+    folder = site.at(OFFLINE, execution.folder)
+    marks = [f"{execution.jobs[0].key}.{n}.exit" for n in (0, 1)]
+    marks.append(f"{execution.jobs[1].key}.0.exit")
+    wait(lambda: all((folder / mark).exists() for mark in marks), "the jobs end")
+    keys = [job.key for job in execution.jobs]
+    seen = sightings.look(Forgetful(), keys)
+    assert {s.state for s in seen.values()} == {JobState.SUCCEEDED}
+    assert "its script said so" in seen[keys[0]].words
+    (folder / marks[0]).write_text("4\n")
+    failed = sightings.look(Forgetful(), keys)[keys[0]]
+    assert failed.state is JobState.FAILED
+    assert "1 of 2 tasks" in failed.words
+    (folder / marks[0]).unlink()
+    assert keys[0] not in sightings.look(Forgetful(), keys), "a task has not said its end"
+
+
+class Forgetful:
+    """A cluster after `MinJobAge`."""
+
+    def look(self, _keys):
+        return {}
 
 
 def test_cancelling_ends_the_jobs_and_leaves_no_result(darks_done, put, asks, cluster):
