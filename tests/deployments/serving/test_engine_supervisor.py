@@ -63,7 +63,7 @@ def test_kill_and_start_again(site):
         Pool(name="online", kind=PoolKind.PROCESS, limit=2),
     )
     settings = EngineSettings(
-        home=site / "prefect", port=0, pools=pools, query_seconds=0.3, drain_seconds=20
+        home=site / "prefect", port=0, pools=pools, query_seconds=0.3, drain_seconds=60
     ).on_free_port()
     first, _ = begin(site, settings)
     before = state_of(site)
@@ -104,7 +104,7 @@ def test_kill_and_start_again(site):
         last = api.post(f"deployments/{slow}/create_flow_run", body)["id"]
         wait_for(lambda: words(site) == ["begin"], 30, "flow did not begin")
     second.terminate()
-    assert second.wait(40) == 0
+    assert second.wait(90) == 0
     assert words(site) == ["begin", "cleanup", "end"]
     assert last != run
     assert log.read_text().splitlines()[-1] == "stopped"

@@ -47,9 +47,16 @@ def _install(home: Path) -> None:
 
 def read(metadata: Path, root: Path) -> dict[str, dict[str, object]]:
     """What the package finds through a metadata file, constant by constant."""
+    home = packages()
     done = subprocess.run(
         [sys.executable, str(HERE / "published_reader_script.py"), str(metadata), str(root)],
-        env={"PYTHONPATH": str(packages()), "PATH": "/usr/bin:/bin"},
+        # A home of its own: what its packages cache for a user names other installations.
+        env={
+            "PYTHONPATH": str(home),
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(home / "cache"),
+        },
         capture_output=True,
         check=False,
         text=True,
