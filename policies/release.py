@@ -6,7 +6,7 @@ beamtime at the facility's wall clock reproduces six published proposals exactly
 
 from calendar import monthrange
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 VERSION = "release-1"
@@ -144,6 +144,13 @@ def drift(stored: datetime | None, computed: datetime | None) -> timedelta | Non
     return (stored.astimezone(UTC) - computed.astimezone(UTC)) or None
 
 
-def first_open_day(instant: datetime, zone: tzinfo) -> str:
-    """The local date that people are shown, ISO 8601."""
-    return instant.astimezone(zone).date().isoformat()
+def first_open_day(instant: datetime, zone: tzinfo) -> date:
+    """The first local day that is open from midnight on: what people are told.
+
+    Args:
+        instant: End of the embargo, aware.
+        zone: The facility's time zone.
+    """
+    local = instant.astimezone(zone)
+    midnight = (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0)
+    return local.date() if midnight else local.date() + timedelta(days=1)

@@ -18,9 +18,24 @@ from policies.vocabulary_calibration import (
     JobState,
 )
 from policies.vocabulary_ledgers import Duty, InboxState, OutboxKind, Subject, Topic, Work
+from policies.vocabulary_release import (
+    AccessRight,
+    DoiEvent,
+    DoiState,
+    DoiSubject,
+    DoiSync,
+    PageState,
+    ReleaseEvent,
+    ReleaseState,
+    ReleaseStep,
+    RequestEvent,
+    RequestKind,
+    RequestState,
+)
 from policies.vocabulary_runs import Assessment, RunEvent, RunQuality, RunState, RunStatus
 
 __all__ = [
+    "AccessRight",
     "Assessment",
     "BeamtimeEvent",
     "BeamtimeState",
@@ -29,6 +44,10 @@ __all__ = [
     "DarkEvent",
     "DarkState",
     "DataAccessRole",
+    "DoiEvent",
+    "DoiState",
+    "DoiSubject",
+    "DoiSync",
     "Duty",
     "ExecutionEvent",
     "ExecutionState",
@@ -37,7 +56,14 @@ __all__ = [
     "JobEvent",
     "JobState",
     "OutboxKind",
+    "PageState",
+    "ReleaseEvent",
+    "ReleaseState",
+    "ReleaseStep",
     "ReplicaState",
+    "RequestEvent",
+    "RequestKind",
+    "RequestState",
     "Role",
     "RunEvent",
     "RunQuality",

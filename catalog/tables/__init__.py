@@ -13,6 +13,7 @@ from catalog.tables.calibration import (
     Report,
     RunConstant,
 )
+from catalog.tables.dois import DoiRecord
 from catalog.tables.facility import (
     DataGroupType,
     ExperimentType,
@@ -43,6 +44,18 @@ from catalog.tables.proposals import (
     TeamMember,
     TeamSnapshot,
 )
+from catalog.tables.release import (
+    Funding,
+    Parameter,
+    PartRelease,
+    PolicyVersion,
+    Publication,
+    ReleaseRecord,
+    ReleaseRequest,
+    ReleaseRound,
+    Selection,
+    SelectionRun,
+)
 from catalog.tables.runs import Run, RunTechnique
 
 __all__ = [
@@ -58,11 +71,13 @@ __all__ = [
     "DataGroupType",
     "DatasetFile",
     "Detector",
+    "DoiRecord",
     "Execution",
     "Experiment",
     "ExperimentType",
     "Facility",
     "Finding",
+    "Funding",
     "Inbox",
     "Instrument",
     "InstrumentCycle",
@@ -70,9 +85,16 @@ __all__ = [
     "Lease",
     "Obligation",
     "Outbox",
+    "Parameter",
+    "PartRelease",
     "PhysicalDetectorUnit",
+    "PolicyVersion",
     "Proposal",
     "ProvisioningStep",
+    "Publication",
+    "ReleaseRecord",
+    "ReleaseRequest",
+    "ReleaseRound",
     "Replica",
     "Report",
     "Repository",
@@ -82,6 +104,8 @@ __all__ = [
     "RunTechnique",
     "Sample",
     "SampleType",
+    "Selection",
+    "SelectionRun",
     "TeamMember",
     "TeamSnapshot",
     "Technique",

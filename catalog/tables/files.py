@@ -79,6 +79,8 @@ class DatasetFile(SQLModel, table=True):
     checksum: str = Field(max_length=8)
     checksum_algorithm: str = "adler32"
     xxh3_128: str = Field(max_length=32)
+    sha256: str = Field(default="", max_length=64)
+    """For the public; computed when the data are opened. Empty: not yet."""
     format: str = "hdf5"
     year: int | None = None
     first_train: int | None = Field(default=None, sa_type=sa.BigInteger)

@@ -26,6 +26,11 @@ class User(SQLModel, table=True):
     first_name: str = ""
     last_name: str = ""
     nickname: str | None = None
+    orcid: str | None = None
+    """`0000-0002-1825-0097`."""
+    affiliation: str = ""
+    affiliation_ror: str = ""
+    """`https://ror.org/01wp2jz98`."""
     flg_upex_acceptances: bool = False
     upex_synced_at: datetime | None = None
     ldap_synced_at: datetime | None = None

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from catalog.tables.base import json_dict, json_list, link, maybe_link, text, word
-from policies.vocabulary import BeamtimeState, StepName, StepState
+from policies.vocabulary import BeamtimeState, ReleaseState, StepName, StepState
 
 
 class Proposal(SQLModel, table=True):
@@ -44,7 +44,16 @@ class Proposal(SQLModel, table=True):
     begin_at: datetime | None = None
     end_at: datetime | None = None
     release_at: datetime | None = Field(default=None, index=True)
+    opens_early_at: datetime | None = None
+    """From when it may open although the embargo is not over; None: only by date."""
+    release_state: ReleaseState = word(ReleaseState, ReleaseState.EMBARGOED, index=True)
+    release_since: datetime | None = None
+    restriction: str = ""
+    """Why it opens on no date; empty: it does."""
     openly_released_at: datetime | None = None
+    policy_identifier: str = ""
+    """The data policy in force at its beamtime; empty: none was pinned yet."""
+    policy_version: int = 0
     beamtime_start_at: datetime | None = None
     beamtime_end_at: datetime | None = None
     expected_data_archive_at: datetime | None = None

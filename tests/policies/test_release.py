@@ -1,6 +1,6 @@
 """Release dates: every published proposal, and every odd day of the clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -147,7 +147,8 @@ def test_drift_is_the_difference_that_is_reported():
 
 
 def test_people_see_the_local_day():
-    assert first_open_day(at("2028-12-31T23:30:00+00:00"), BERLIN) == "2029-01-01"
+    assert first_open_day(at("2028-12-31T23:30:00+00:00"), BERLIN) == date(2029, 1, 2)
+    assert first_open_day(at("2028-12-31T23:00:00+00:00"), BERLIN) == date(2029, 1, 1)
 
 
 @given(

@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_76e5f6e4, after nothing.
+Revision: 0001_958d306a, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_76e5f6e4"
+revision = "0001_958d306a"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -39,6 +39,13 @@ def upgrade() -> None:  # noqa: PLR0915
                 "execution",
                 "dark-run",
                 "constant",
+                "release",
+                "release-request",
+                "release-sweep",
+                "doi",
+                "selection",
+                "policy",
+                "archival",
                 "work",
                 "reference",
                 name="subject",
@@ -257,6 +264,38 @@ def upgrade() -> None:  # noqa: PLR0915
         postgresql_where=sa.text("sent_at IS NULL AND given_up_at IS NULL"),
     )
     op.create_table(
+        "policy_versions",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("identifier", sa.String(length=60), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("document", JSON, nullable=False),
+        sa.Column("valid_from", INSTANT, nullable=False),
+        sa.Column("valid_to", INSTANT, nullable=True),
+        sa.Column("loaded_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_versions")),
+        sa.UniqueConstraint(
+            "identifier", "version", name=op.f("uq_policy_versions_identifier_version")
+        ),
+    )
+    op.create_table(
+        "release_rounds",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("begun_at", INSTANT, nullable=False),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("due", sa.Integer(), nullable=False),
+        sa.Column("asked", sa.Integer(), nullable=False),
+        sa.Column("byte_size", sa.BigInteger(), nullable=False),
+        sa.Column("stopped", sa.Text(), nullable=False),
+        sa.Column("confirmed_by", sa.String(), nullable=False),
+        sa.Column("confirmed_at", INSTANT, nullable=True),
+        sa.Column("details", JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_rounds")),
+    )
+    op.create_index(
+        op.f("ix_release_rounds_begun_at"), "release_rounds", ["begun_at"], unique=False
+    )
+    op.create_table(
         "sample_types",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -292,6 +331,9 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("first_name", sa.String(), nullable=False),
         sa.Column("last_name", sa.String(), nullable=False),
         sa.Column("nickname", sa.String(), nullable=True),
+        sa.Column("orcid", sa.String(), nullable=True),
+        sa.Column("affiliation", sa.String(), nullable=False),
+        sa.Column("affiliation_ror", sa.String(), nullable=False),
         sa.Column("flg_upex_acceptances", sa.Boolean(), nullable=False),
         sa.Column("upex_synced_at", INSTANT, nullable=True),
         sa.Column("ldap_synced_at", INSTANT, nullable=True),
@@ -529,7 +571,28 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("begin_at", INSTANT, nullable=True),
         sa.Column("end_at", INSTANT, nullable=True),
         sa.Column("release_at", INSTANT, nullable=True),
+        sa.Column("opens_early_at", INSTANT, nullable=True),
+        sa.Column(
+            "release_state",
+            sa.Enum(
+                "embargoed",
+                "opening",
+                "open",
+                "reclosed",
+                "restricted",
+                "withdrawn",
+                name="releasestate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("release_since", INSTANT, nullable=True),
+        sa.Column("restriction", sa.String(), nullable=False),
         sa.Column("openly_released_at", INSTANT, nullable=True),
+        sa.Column("policy_identifier", sa.String(), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
         sa.Column("beamtime_start_at", INSTANT, nullable=True),
         sa.Column("beamtime_end_at", INSTANT, nullable=True),
         sa.Column("expected_data_archive_at", INSTANT, nullable=True),
@@ -626,6 +689,9 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_index(op.f("ix_proposals_release_at"), "proposals", ["release_at"], unique=False)
     op.create_index(
+        op.f("ix_proposals_release_state"), "proposals", ["release_state"], unique=False
+    )
+    op.create_index(
         "uq_proposals_active_per_instrument",
         "proposals",
         ["instrument_id"],
@@ -711,6 +777,105 @@ def upgrade() -> None:  # noqa: PLR0915
     )
     op.create_index(op.f("ix_dark_runs_proposal_id"), "dark_runs", ["proposal_id"], unique=False)
     op.create_table(
+        "doi_records",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("doi", sa.String(length=200), nullable=False),
+        sa.Column("doi_key", sa.String(length=200), nullable=False),
+        sa.Column(
+            "subject_kind",
+            sa.Enum(
+                "proposal",
+                "run",
+                "data-group",
+                "selection",
+                "instrument",
+                name="doisubject",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("subject_id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column(
+            "wanted",
+            sa.Enum(
+                "draft",
+                "registered",
+                "findable",
+                name="doistate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("published_at", INSTANT, nullable=True),
+        sa.Column("issued_at", INSTANT, nullable=True),
+        sa.Column("hidden_reason", sa.Text(), nullable=False),
+        sa.Column("withdrawn_at", INSTANT, nullable=True),
+        sa.Column("tombstone", JSON, nullable=False),
+        sa.Column("superseded_by", sa.Integer(), nullable=True),
+        sa.Column("attributes", JSON, nullable=False),
+        sa.Column("attributes_hash", sa.String(length=64), nullable=False),
+        sa.Column(
+            "sync",
+            sa.Enum(
+                "planned",
+                "verified",
+                "stuck",
+                name="doisync",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("sync_since", INSTANT, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", INSTANT, nullable=True),
+        sa.Column("last_status", sa.Integer(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.Column("faults", JSON, nullable=False),
+        sa.Column("remote_state", sa.String(), nullable=False),
+        sa.Column("remote_url", sa.String(), nullable=False),
+        sa.Column("remote_hash", sa.String(length=64), nullable=False),
+        sa.Column("remote_registered_at", INSTANT, nullable=True),
+        sa.Column("verified_at", INSTANT, nullable=True),
+        sa.Column("datestamp", INSTANT, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_doi_records_proposal_id_proposals")
+        ),
+        sa.ForeignKeyConstraint(
+            ["superseded_by"],
+            ["doi_records.id"],
+            name=op.f("fk_doi_records_superseded_by_doi_records"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_doi_records")),
+        sa.UniqueConstraint("doi_key", name=op.f("uq_doi_records_doi_key")),
+        sa.UniqueConstraint(
+            "subject_kind",
+            "subject_id",
+            "version",
+            name=op.f("uq_doi_records_subject_kind_subject_id_version"),
+        ),
+    )
+    op.create_index("ix_doi_records_harvest", "doi_records", ["datestamp", "id"], unique=False)
+    op.create_index(
+        op.f("ix_doi_records_proposal_id"), "doi_records", ["proposal_id"], unique=False
+    )
+    op.create_index(
+        "ix_doi_records_unproved",
+        "doi_records",
+        ["next_try_at"],
+        unique=False,
+        sqlite_where=sa.text("sync = 'planned'"),
+        postgresql_where=sa.text("sync = 'planned'"),
+    )
+    op.create_table(
         "experiments",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=60), nullable=False),
@@ -743,6 +908,20 @@ def upgrade() -> None:  # noqa: PLR0915
     op.create_index(
         op.f("ix_experiments_proposal_id"), "experiments", ["proposal_id"], unique=False
     )
+    op.create_table(
+        "fundings",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("funder_name", sa.String(), nullable=False),
+        sa.Column("funder_ror", sa.String(), nullable=False),
+        sa.Column("award_number", sa.String(), nullable=False),
+        sa.Column("award_title", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_fundings_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fundings")),
+    )
+    op.create_index(op.f("ix_fundings_proposal_id"), "fundings", ["proposal_id"], unique=False)
     op.create_table(
         "proposals_users",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -829,6 +1008,127 @@ def upgrade() -> None:  # noqa: PLR0915
         unique=False,
     )
     op.create_table(
+        "publications",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("doi", sa.String(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("published_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_publications_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_publications")),
+        sa.UniqueConstraint("proposal_id", "doi", name=op.f("uq_publications_proposal_id_doi")),
+    )
+    op.create_index(
+        op.f("ix_publications_proposal_id"), "publications", ["proposal_id"], unique=False
+    )
+    op.create_table(
+        "release_records",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("part_release_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "step",
+            sa.Enum(
+                "preflight",
+                "digests",
+                "reserve",
+                "rights",
+                "anonymous",
+                "publish",
+                "record",
+                "tell",
+                name="releasestep",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("started_at", INSTANT, nullable=True),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("proof", JSON, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_release_records_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_records")),
+        sa.UniqueConstraint(
+            "proposal_id",
+            "part_release_id",
+            "step",
+            name=op.f("uq_release_records_proposal_id_part_release_id_step"),
+        ),
+    )
+    op.create_index(
+        op.f("ix_release_records_proposal_id"), "release_records", ["proposal_id"], unique=False
+    )
+    op.create_table(
+        "release_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "extension",
+                "early",
+                "partial",
+                name="requestkind",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "asked",
+                "approved",
+                "refused",
+                "withdrawn",
+                "expired",
+                name="requeststate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("runs", JSON, nullable=False),
+        sa.Column("data_groups", JSON, nullable=False),
+        sa.Column("wanted_at", INSTANT, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.String(length=120), nullable=False),
+        sa.Column("asked_at", INSTANT, nullable=False),
+        sa.Column("blocks_until", INSTANT, nullable=True),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.Column("objections", JSON, nullable=False),
+        sa.Column("reminded_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"],
+            ["proposals.id"],
+            name=op.f("fk_release_requests_proposal_id_proposals"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_release_requests")),
+    )
+    op.create_index(
+        "ix_release_requests_asked",
+        "release_requests",
+        ["proposal_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'asked'"),
+        postgresql_where=sa.text("state = 'asked'"),
+    )
+    op.create_index(
+        op.f("ix_release_requests_proposal_id"), "release_requests", ["proposal_id"], unique=False
+    )
+    op.create_table(
         "samples",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=127), nullable=False),
@@ -851,6 +1151,22 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.UniqueConstraint("proposal_id", "name", name=op.f("uq_samples_proposal_id_name")),
     )
     op.create_index(op.f("ix_samples_proposal_id"), "samples", ["proposal_id"], unique=False)
+    op.create_table(
+        "selections",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("index", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(length=120), nullable=False),
+        sa.Column("made_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_selections_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_selections")),
+        sa.UniqueConstraint("proposal_id", "index", name=op.f("uq_selections_proposal_id_index")),
+    )
+    op.create_index(op.f("ix_selections_proposal_id"), "selections", ["proposal_id"], unique=False)
     op.create_table(
         "team_snapshots",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -1163,6 +1479,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("checksum", sa.String(length=8), nullable=False),
         sa.Column("checksum_algorithm", sa.String(), nullable=False),
         sa.Column("xxh3_128", sa.String(length=32), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("format", sa.String(), nullable=False),
         sa.Column("year", sa.Integer(), nullable=True),
         sa.Column("first_train", sa.BigInteger(), nullable=True),
@@ -1232,6 +1549,70 @@ def upgrade() -> None:  # noqa: PLR0915
     op.create_index(op.f("ix_findings_proposal_id"), "findings", ["proposal_id"], unique=False)
     op.create_index(op.f("ix_findings_run_id"), "findings", ["run_id"], unique=False)
     op.create_table(
+        "parameters",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("words", sa.String(), nullable=False),
+        sa.Column("unit", sa.String(), nullable=False),
+        sa.Column("si_value", sa.Float(), nullable=True),
+        sa.Column("dimension", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_parameters_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parameters")),
+        sa.UniqueConstraint("run_id", "name", name=op.f("uq_parameters_run_id_name")),
+    )
+    op.create_index("ix_parameters_name_si", "parameters", ["name", "si_value"], unique=False)
+    op.create_table(
+        "part_releases",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("data_group_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "embargoed",
+                "opening",
+                "open",
+                "reclosed",
+                "restricted",
+                "withdrawn",
+                name="releasestate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("opens_at", INSTANT, nullable=False),
+        sa.Column("openly_released_at", INSTANT, nullable=True),
+        sa.Column("request_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["data_group_id"],
+            ["data_groups.id"],
+            name=op.f("fk_part_releases_data_group_id_data_groups"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_part_releases_proposal_id_proposals")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["release_requests.id"],
+            name=op.f("fk_part_releases_request_id_release_requests"),
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_part_releases_run_id_runs")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_part_releases")),
+        sa.UniqueConstraint(
+            "run_id", "data_group_id", name=op.f("uq_part_releases_run_id_data_group_id")
+        ),
+    )
+    op.create_index(
+        op.f("ix_part_releases_proposal_id"), "part_releases", ["proposal_id"], unique=False
+    )
+    op.create_index(op.f("ix_part_releases_run_id"), "part_releases", ["run_id"], unique=False)
+    op.create_table(
         "runs_data_groups",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
@@ -1277,6 +1658,28 @@ def upgrade() -> None:  # noqa: PLR0915
         ),
     )
     op.create_index(op.f("ix_runs_techniques_run_id"), "runs_techniques", ["run_id"], unique=False)
+    op.create_table(
+        "selection_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("selection_id", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_selection_runs_run_id_runs")
+        ),
+        sa.ForeignKeyConstraint(
+            ["selection_id"],
+            ["selections.id"],
+            name=op.f("fk_selection_runs_selection_id_selections"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_selection_runs")),
+        sa.UniqueConstraint(
+            "selection_id", "run_id", name=op.f("uq_selection_runs_selection_id_run_id")
+        ),
+    )
+    op.create_index(op.f("ix_selection_runs_run_id"), "selection_runs", ["run_id"], unique=False)
+    op.create_index(
+        op.f("ix_selection_runs_selection_id"), "selection_runs", ["selection_id"], unique=False
+    )
     op.create_table(
         "executions",
         sa.Column("id", sa.Integer(), nullable=False),
