@@ -6,14 +6,11 @@
 
 import copy
 import json
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +21,7 @@ from deployments.standins.calcat_faults import Fault, spoil
 from deployments.standins.calcat_oauth import Tokens
 from deployments.standins.calcat_resources import Refusal, Row
 from deployments.standins.calcat_tables import Tables
+from deployments.standins.listening import Listening
 
 DATA = Path(__file__).parent / "data" / "calcat.json"
 """Detectors, calibrations and parameters that come along."""
@@ -32,7 +30,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _VERSION = "version=2"
 
 
-class CalcatStandin:
+class CalcatStandin(Listening):
     """Listens on loopback; use as a context manager or with `start` and `stop`.
 
     Args:
@@ -67,10 +65,8 @@ class CalcatStandin:
         self.log: list[dict[str, Any]] = []
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self._proxy = proxy
-        self.app = Starlette(routes=[Route("/{path:path}", self._any, methods=_METHODS)])
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=port, log_level="critical")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        app = Starlette(routes=[Route("/{path:path}", self._any, methods=_METHODS)])
+        super().__init__(app, port, "calibration catalogue stand-in")
 
     def _now(self) -> datetime:
         return self.clock()
@@ -155,47 +151,6 @@ class CalcatStandin:
                 "body": body.decode("utf-8", "replace"),
             }
         )
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """Address for the settings: below it are `oauth/token` and `api/`."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Begin to listen; returns when it does.
-
-        Raises:
-            OSError: It could not listen.
-        """
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise OSError("the calibration catalogue stand-in could not listen")
-            self._thread.join(0.02)
-
-    def stop(self) -> None:
-        """End."""
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(timeout=5)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
 
 def load() -> dict[str, list[Row]]:

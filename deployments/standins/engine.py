@@ -5,12 +5,13 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+
+from deployments.standins.listening import Listening
 
 
 @dataclass
@@ -68,7 +69,7 @@ class _LostAnswer(Response):
         await send({"type": "http.response.body", "body": b"{", "more_body": False})
 
 
-class EngineStandin:
+class EngineStandin(Listening):
     """Listens on loopback.
 
     Args:
@@ -80,13 +81,7 @@ class EngineStandin:
 
     def __init__(self, port: int = 0) -> None:
         self.world = World()
-        self._port = port
         self._lock = threading.Lock()
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin to listen (again, on the same port); returns when it does."""
         app = Starlette(
             routes=[
                 Route("/api/deployments/name/{flow}/{deployment}", self._deployment),
@@ -94,24 +89,12 @@ class EngineStandin:
                 Route("/{path:path}", _unknown, methods=["GET", "POST", "PATCH", "DELETE"]),
             ]
         )
-        config = uvicorn.Config(app, host="127.0.0.1", port=self._port, log_level="critical")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            self._thread.join(0.02)
-        self._port = self._server.servers[0].sockets[0].getsockname()[1]
-
-    def stop(self) -> None:
-        """End; connections are refused from then on."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join(timeout=10)
+        super().__init__(app, port, "engine stand-in")
 
     @property
     def api_url(self) -> str:
         """Address for the relay."""
-        return f"http://127.0.0.1:{self._port}/api"
+        return f"{self.url}/api"
 
     async def _deployment(self, request: Request) -> Response:
         if denied := self._seen(request):

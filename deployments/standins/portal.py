@@ -8,20 +8,19 @@ whoever runs it, from loopback only.
 import asyncio
 import json
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+
+from deployments.standins.listening import Listening
 
 DATA = Path(__file__).parent / "data"
 """Exports that come along."""
@@ -77,7 +76,7 @@ class _Slow(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-class PortalStandin:
+class PortalStandin(Listening):
     """Listens on loopback; use as a context manager or with `start` and `stop`.
 
     Args:
@@ -100,7 +99,7 @@ class PortalStandin:
         self.faults: list[Fault] = []
         self.log: list[dict[str, Any]] = []
         control = "/_control/{what}"
-        self.app = Starlette(
+        app = Starlette(
             routes=[
                 Route("/api/v1/export", self._export),
                 Route("/api/v1/whoami", self._whoami),
@@ -108,9 +107,7 @@ class PortalStandin:
                 Route("/{path:path}", self._unknown, methods=_METHODS),
             ]
         )
-        config = uvicorn.Config(self.app, host="127.0.0.1", port=port, log_level="critical")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        super().__init__(app, port, "portal stand-in")
 
     async def _export(self, request: Request) -> Response:
         refused = self._enter(request)
@@ -190,47 +187,6 @@ class PortalStandin:
         if fault.times <= 0:
             self.faults.pop(0)
         return fault
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """Address for the settings."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Begin to listen; returns when it does.
-
-        Raises:
-            OSError: It could not listen.
-        """
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise OSError("the portal stand-in could not listen")
-            self._thread.join(0.02)
-
-    def stop(self) -> None:
-        """End."""
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(timeout=5)
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self.stop()
 
 
 def load(name: str = "upex_export") -> dict[str, Any]:

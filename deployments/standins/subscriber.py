@@ -2,22 +2,21 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from deployments.standins.listening import Listening
 from policies import signing
 from settings.clock import utc_now
 
 
-class SubscriberStandin:
+class SubscriberStandin(Listening):
     """Listens on loopback and remembers events.
 
     Args:
@@ -43,9 +42,7 @@ class SubscriberStandin:
         self._key = key
         self._clock = clock
         app = Starlette(routes=[Route("/events", self._receive, methods=["POST"])])
-        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        super().__init__(app, port, "subscriber stand-in")
 
     async def _receive(self, request: Request) -> JSONResponse:
         body = await request.body()
@@ -66,16 +63,4 @@ class SubscriberStandin:
     @property
     def url(self) -> str:
         """Address for the subscription."""
-        port = self._server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}/events"
-
-    def start(self) -> None:
-        """Begin to listen; returns when it does."""
-        self._thread.start()
-        while not self._server.started:
-            self._thread.join(0.02)
-
-    def stop(self) -> None:
-        """End."""
-        self._server.should_exit = True
-        self._thread.join(timeout=5)
+        return f"{super().url}/events"
