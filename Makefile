@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo test serve bench docs lint clean
 
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 keep := $(filter-out 0 no false,$(KEEP))
 heading = printf '\n==> %s\n' '$(1)'
 

@@ -177,7 +177,7 @@ def postgres(
     _program("initdb")
     options = {"max_connections": str(max_connections)} | ({} if durable else _FAST)
     with contextlib.ExitStack() as stack:
-        home = folder or stack.enter_context(scratch("postgres"))
+        home = folder or stack.enter_context(scratch("postgres", in_memory=not durable))
         taken = ports.reserve(port)
         stack.callback(taken.release)
         _initialise(home)

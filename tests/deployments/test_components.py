@@ -147,11 +147,13 @@ if {end!r} == "killed": time.sleep(600)
         assert gone(pid)
 
 
-def test_scratch_folder_goes_with_the_block():
-    with scratch("trial") as folder:
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_scratch_folder_goes_with_the_block(in_memory):
+    with scratch("trial", in_memory=in_memory) as folder:
         (folder / "file").write_text("x")
-        with scratch("trial") as other:
+        with scratch("trial", in_memory=in_memory) as other:
             assert other != folder
+            assert other.parent == folder.parent
             assert folder.exists(), "a sweep leaves what is in use"
     assert not folder.exists()
 

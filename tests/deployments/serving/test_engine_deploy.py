@@ -14,6 +14,8 @@ from deployments.serving.server import check_scheduler
 from policies.errors import Denied, Misconfigured, Missing
 from tests.deployments.serving.conftest import POOLS, SAMPLE
 
+pytestmark = pytest.mark.xdist_group("serving")
+
 
 @pytest.fixture(scope="module")
 def manifest():

@@ -21,6 +21,8 @@ from tests.deployments.serving.conftest import (
     words,
 )
 
+pytestmark = pytest.mark.xdist_group("serving")
+
 LAUNCH = """
 import sys
 from pathlib import Path

@@ -10,6 +10,8 @@ from deployments.serving.drain import busy_runs, close_zombies, drain, resume
 from deployments.serving.processes import marked
 from tests.deployments.serving.conftest import POOLS, lines, wait_for, words
 
+pytestmark = pytest.mark.xdist_group("serving")
+
 FACILITY, ONLINE = POOLS
 
 

@@ -18,6 +18,8 @@ from policies.signing import SigningKey
 from tests.deployments.units.conftest import wait_for
 from tests.deployments.units.unit import UNITS, environment_file
 
+pytestmark = pytest.mark.xdist_group("units")
+
 EVENTS = 60
 
 

@@ -12,6 +12,8 @@ from settings.engine import POOLS
 from tests.deployments.units.conftest import wait_for
 from tests.deployments.units.unit import environment_file
 
+pytestmark = pytest.mark.xdist_group("units")
+
 WORKERS = [f"beamkeeper-worker@{pool.name}" for pool in POOLS]
 
 
