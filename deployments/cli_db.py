@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from catalog import schema
+from catalog.commands.rehearsal import declare_rehearsal
 from catalog.engine import Database
 from catalog.reference import Summary, load_facility
 from deployments import cli_common
@@ -72,6 +73,24 @@ def load_facility_file(
         actor = Actor(operator, frozenset({Role.ADMIN}))
         summary = load_facility(session, facility, utc_now(), actor)
     say(summary.as_dict(), as_json=as_json, text=_words(summary))
+
+
+@app.command("declare-rehearsal")
+@told
+def declare_rehearsal_catalog(
+    reason: Annotated[str, typer.Option(help="Why; stands in the journal.")],
+    operator: cli_common.OperatorOption = "beamkeeper db",
+    url: UrlOption = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make an empty catalog one to rehearse on: only there may the clock be moved ahead."""
+    database = _database(url)
+    schema.demand_current(database)
+    with database.write() as session:
+        actor = Actor(operator, frozenset({Role.ADMIN}))
+        said = declare_rehearsal(session, actor, utc_now(), reason)
+    text = "declared" if said else "was declared before"
+    say({"rehearsal": True, "changed": said}, as_json=as_json, text=text)
 
 
 def _words(summary: Summary) -> str:

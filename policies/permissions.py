@@ -60,6 +60,11 @@ GRANTS: tuple[Grant, ...] = (
         frozenset({Role.ADMIN}),
         "A hold is set and lifted by the administration, with a reason.",
     ),
+    Grant(
+        "rehearsal:declare",
+        frozenset({Role.ADMIN}),
+        "Where a clock may be moved, no embargo is real: said once, of an empty catalog.",
+    ),
     Grant("run:open", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are registered by the DAQ."),
     Grant("run:close", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are closed by the DAQ."),
     Grant(

@@ -44,6 +44,7 @@ from catalog.tables.proposals import (
     TeamMember,
     TeamSnapshot,
 )
+from catalog.tables.rehearsal import Rehearsal
 from catalog.tables.release import (
     Funding,
     Parameter,
@@ -92,6 +93,7 @@ __all__ = [
     "Proposal",
     "ProvisioningStep",
     "Publication",
+    "Rehearsal",
     "ReleaseRecord",
     "ReleaseRequest",
     "ReleaseRound",

@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_958d306a, after nothing.
+Revision: 0001_a75f735c, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_958d306a"
+revision = "0001_a75f735c"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -277,6 +277,15 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.UniqueConstraint(
             "identifier", "version", name=op.f("uq_policy_versions_identifier_version")
         ),
+    )
+    op.create_table(
+        "rehearsals",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("declared_by", sa.String(length=120), nullable=False),
+        sa.Column("declared_at", INSTANT, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_rehearsals_single")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsals")),
     )
     op.create_table(
         "release_rounds",
