@@ -106,10 +106,12 @@ fi
 
 pip=("$venv/bin/python" -m pip --disable-pip-version-check -q -q)
 say "installing $(grep -c '==' requirements.lock) locked packages into $venv (about a minute)"
-# uv is faster but reads another configuration than pip, so pip has the last word.
+# The lock names everything, so nothing is resolved: the RO-Crate validator caps `rich` below what
+# others need, and works with it. uv is faster but reads another configuration than pip, so pip
+# has the last word.
 if ! { command -v uv >/dev/null &&
-    uv pip install --quiet --python "$venv/bin/python" -r requirements.lock 2>/dev/null; }; then
-    "${pip[@]}" install -r requirements.lock ||
+    uv pip install --quiet --no-deps --python "$venv/bin/python" -r requirements.lock 2>/dev/null; }; then
+    "${pip[@]}" install --no-deps -r requirements.lock ||
         die "pip could not install requirements.lock; run 'make' again once the network is back"
 fi
 "${pip[@]}" install --no-deps --editable .
