@@ -6,4 +6,5 @@ from tests.plugins.databases import (  # noqa: F401 - fixtures
     databases,
     dialect,
     facility_database,
+    shared_database,
 )

@@ -35,19 +35,23 @@ from tests.catalog.open_story import (
 NS = {"o": "http://www.openarchives.org/OAI/2.0/", "dc": "http://purl.org/dc/elements/1.1/"}
 
 
-@pytest.fixture
-def story(facility_database):
-    with facility_database.write() as session:
-        tell(session, 2001, ReleaseState.EMBARGOED, title=f"{SECRET} \x0b& <b>")
-        tell(session, 2002, ReleaseState.OPEN)
-        tell(session, 2003, ReleaseState.OPEN, instrument="FXE")
-        tell(session, 2004, ReleaseState.RESTRICTED)
-        tell(session, 2005, ReleaseState.OPEN)
-        tell(session, 2006, ReleaseState.RECLOSED)
-        tell(session, 2007, published=False)
-        gone = session.exec(select(DoiRecord).where(DoiRecord.doi == doi_of(2005))).one()
-        gone.withdrawn_at = AFTER
-    return facility_database
+def _tell(session):
+    tell(session, 2001, ReleaseState.EMBARGOED, title=f"{SECRET} \x0b& <b>")
+    tell(session, 2002, ReleaseState.OPEN)
+    tell(session, 2003, ReleaseState.OPEN, instrument="FXE")
+    tell(session, 2004, ReleaseState.RESTRICTED)
+    tell(session, 2005, ReleaseState.OPEN)
+    tell(session, 2006, ReleaseState.RECLOSED)
+    tell(session, 2007, published=False)
+    gone = session.exec(select(DoiRecord).where(DoiRecord.doi == doi_of(2005))).one()
+    gone.withdrawn_at = AFTER
+
+
+@pytest.fixture(scope="module")
+def story(shared_database):
+    with shared_database.write() as session:
+        _tell(session)
+    return shared_database
 
 
 def door(database, now=AFTER, page=50):
@@ -143,9 +147,11 @@ def test_a_set_holds_what_its_headers_say(story, spec):
     assert part == {doi: said for doi, said in whole.items() if spec in said[1]}
 
 
-def test_the_same_rule_as_the_pages(story):
+def test_the_same_rule_as_the_pages(facility_database):
     """What SQL calls open or deleted is what the record's page says."""
+    story = facility_database
     with story.write() as session:
+        _tell(session)
         _parts(session, 2001)
     for now in (BEFORE, RELEASE, AFTER):
         with story.read() as session:
@@ -262,7 +268,10 @@ def test_a_harvester_walks_to_the_end(served):
         sickle.ListRecords(metadataPrefix="oai_dc", **{"from": "2099-01-01"})
 
 
-def test_what_changes_during_a_harvest_is_seen_again(story):
+def test_what_changes_during_a_harvest_is_seen_again(facility_database):
+    story = facility_database
+    with story.write() as session:
+        _tell(session)
     ask = Asking(story, page=2)
     root = ask("verb=ListIdentifiers&metadataPrefix=oai_dc")
     first = listed(root)

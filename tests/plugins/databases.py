@@ -113,3 +113,13 @@ def facility_database(databases: Databases, dialect: str) -> Iterator[Database]:
     made = Database(databases.url(dialect, "facility"))
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database(request: pytest.FixtureRequest, _databases: Databases) -> Iterator[Database]:
+    """A catalog with the reference rows for a whole module, whose tests only read what it told."""
+    url = _databases.url(request.param, "facility")
+    with _databases.stack.pop_all():
+        made = Database(url)
+        yield made
+        made.dispose()
