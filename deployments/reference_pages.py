@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deployments import webhook_page
 from policies import access, asking, batch, dark, permissions, portal_page, veto
+from policies.archival import ARCHIVAL
 from policies.audit import audit_markdown
 from policies.beamtime import BEAMTIME
 from policies.calibration import CALIBRATION
@@ -70,6 +71,11 @@ def lifecycles() -> str:
             ),
             f"| run status | `flg_status` |\n|---|---|\n{states}\n",
             f"| quality | `flg_run_quality` |\n|---|---|\n{quality}\n",
+            _machine(
+                ARCHIVAL,
+                "Archival",
+                "Raw data go to tape only; see [the way to tape](../explanations/archival.md).",
+            ),
             f"## Holds\n\n{_HOLDS}\n\n{veto.markdown()}\n",
         ]
     )

@@ -129,6 +129,11 @@ GRANTS: tuple[Grant, ...] = (
         frozenset({Role.ADMIN, Role.BE, Role.SYSTEM}),
         "Kept messages are put again by the staff.",
     ),
+    Grant(
+        "archival:decide",
+        frozenset({Role.ADMIN, Role.PI, Role.T_DM}),
+        "Whose data they are may keep them on disk.",
+    ),
     Grant("work:restart", _STAFF | {Role.SG, Role.SYSTEM}, "Asking again has no double effect."),
 )
 

@@ -7,6 +7,7 @@ value *is* that code and `label` is the text for people.
 
 from enum import IntEnum, StrEnum
 
+from policies.vocabulary_archival import ArchivalEvent, ArchivalState, Locality
 from policies.vocabulary_calibration import (
     CalibrationEvent,
     CalibrationState,
@@ -36,6 +37,8 @@ from policies.vocabulary_runs import Assessment, RunEvent, RunQuality, RunState,
 
 __all__ = [
     "AccessRight",
+    "ArchivalEvent",
+    "ArchivalState",
     "Assessment",
     "BeamtimeEvent",
     "BeamtimeState",
@@ -55,6 +58,7 @@ __all__ = [
     "InboxState",
     "JobEvent",
     "JobState",
+    "Locality",
     "OutboxKind",
     "PageState",
     "ReleaseEvent",

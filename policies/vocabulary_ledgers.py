@@ -73,6 +73,12 @@ class Work(StrEnum):
     """Tries held messages again."""
     DUE_SWEEP = "due-sweep"
     """Does what obligations say is due."""
+    ARCHIVAL_SWEEP = "archival-sweep"
+    """Plans archivals, tells the teams, begins what is ready."""
+    DATA_ARCHIVE = "data-archive"
+    """Gives up the disk copies of a proposal's raw data that are safe on tape."""
+    ARCHIVAL_ASK = "archival-ask"
+    """The form that vetoes an archival, and takes the veto back."""
 
 
 class Topic(StrEnum):

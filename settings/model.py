@@ -28,6 +28,7 @@ from settings.engine import EngineSettings
 from settings.gateway import GatewaySettings
 from settings.portal import PortalSettings
 from settings.storage import StorageSettings
+from settings.tape import TapeSettings
 
 CONFIG = "BEAMKEEPER_CONFIG"
 """Environment variable that names the settings file."""
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
         gateway: Webhooks in and out.
         directory: LDAP; None: not configured, groups are skipped visibly.
         storage: Where repositories are mounted here; None: not configured.
+        tape: The store with tape behind it; None: not configured, nothing is archived.
         portal: The user portal; None: not configured.
         audit: How strictly run files are judged.
         batch: The cluster's batch system; None: not configured.
@@ -125,6 +127,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     directory: DirectorySettings | None = None
     storage: StorageSettings | None = None
+    tape: TapeSettings | None = None
     portal: PortalSettings | None = None
     audit: AuditSection = AuditSection()
     batch: BatchSettings | None = None

@@ -1,5 +1,6 @@
 """All tables; importing this package fills the metadata."""
 
+from catalog.tables.archival import Archival
 from catalog.tables.base import metadata
 from catalog.tables.calibration import (
     BatchJob,
@@ -60,6 +61,7 @@ from catalog.tables.release import (
 from catalog.tables.runs import Run, RunTechnique
 
 __all__ = [
+    "Archival",
     "BatchJob",
     "Beamtime",
     "CalibrationRequest",

@@ -115,6 +115,10 @@ class Replica(SQLModel, table=True):
     byte_size: int = Field(default=0, sa_type=sa.BigInteger)
     path: str = ""
     proof: dict[str, Any] = json_dict()
+    tape: str = ""
+    """Where the store says that all files of the copy are, in its own word; empty: not asked, or
+    they are in several places."""
+    tape_seen_at: datetime | None = None
 
 
 class Finding(SQLModel, table=True):

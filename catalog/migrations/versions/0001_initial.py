@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_a75f735c, after nothing.
+Revision: 0001_52d77547, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_a75f735c"
+revision = "0001_52d77547"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -708,6 +708,40 @@ def upgrade() -> None:  # noqa: PLR0915
         sqlite_where=sa.text("flg_beamtime_status = 'A'"),
         postgresql_where=sa.text("flg_beamtime_status = 'A'"),
     )
+    op.create_table(
+        "archivals",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("proposal_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "planned",
+                "noticed",
+                "vetoed",
+                "moving",
+                "archived",
+                name="archivalstate",
+                native_enum=False,
+                create_constraint=True,
+                length=40,
+            ),
+            nullable=False,
+        ),
+        sa.Column("state_since", INSTANT, nullable=False),
+        sa.Column("expected_at", INSTANT, nullable=False),
+        sa.Column("noticed_at", INSTANT, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", INSTANT, nullable=True),
+        sa.Column("archived_at", INSTANT, nullable=True),
+        sa.Column("proof", JSON, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["proposal_id"], ["proposals.id"], name=op.f("fk_archivals_proposal_id_proposals")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_archivals")),
+    )
+    op.create_index(op.f("ix_archivals_proposal_id"), "archivals", ["proposal_id"], unique=True)
+    op.create_index(op.f("ix_archivals_state"), "archivals", ["state"], unique=False)
     op.create_table(
         "beamtimes",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -1443,6 +1477,8 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("byte_size", sa.BigInteger(), nullable=False),
         sa.Column("path", sa.String(), nullable=False),
         sa.Column("proof", JSON, nullable=False),
+        sa.Column("tape", sa.String(), nullable=False),
+        sa.Column("tape_seen_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(
             ["data_group_id"],
             ["data_groups.id"],
