@@ -35,6 +35,7 @@ def planned_jobs(
             shape.filled(**values),
             shape.tasks(files),
             shape.minutes,
+            shape.memory_mb,
         )
         for index, (step, shape) in enumerate(steps)
     )

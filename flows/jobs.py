@@ -1,6 +1,7 @@
 """Batch jobs of an execution: submitted once, cancelled, looked at."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flows.sightings import look
 from policies.errors import Denied, Invalid, Refused
@@ -46,6 +47,7 @@ def _submit_one(execution: ExecutionView, cluster: Batch, unit: Working) -> list
     results.prepare(folder, execution.job)
     told: list[str] = []
     after: tuple[str, ...] = ()
+    inside = execution.reservation
     for job in execution.jobs:
         number = job.job_id
         if job.state is JobState.PLANNED:
@@ -56,15 +58,31 @@ def _submit_one(execution: ExecutionView, cluster: Batch, unit: Working) -> list
                 folder=str(folder),
                 partition=execution.partition,
                 minutes=job.minutes,
+                memory_mb=job.memory_mb,
                 tasks=job.tasks,
-                reservation=execution.reservation,
+                reservation=inside,
                 after=after,
             )
-            number = cluster.submit(spec)
+            number, inside = _put(spec, cluster, unit)
             calibration.submitted(job.key, number, unit.held)
-            told.append(f"{job.key}: job {number} on {execution.partition}")
+            where = f"in {inside}" if inside else f"on {execution.partition}"
+            told.append(f"{job.key}: job {number} {where}")
         after = (number,)
     return told
+
+
+def _put(spec: JobSpec, cluster: Batch, unit: Working) -> tuple[str, str]:
+    """Submit a job; answers its number and the reservation that took it.
+
+    A reservation that is gone, or not for our account, holds no calibration up.
+    """
+    try:
+        return cluster.submit(spec), spec.reservation
+    except Denied as error:
+        if not spec.reservation or "reservation" not in error.message.lower():
+            raise
+        calibration.leave_reservation(spec.key, error.message, unit.held)
+    return cluster.submit(replace(spec, reservation="")), ""
 
 
 def withdraw(executions: Sequence[ExecutionView], cluster: Batch | None) -> int:

@@ -17,6 +17,8 @@ def batch_reservation(view: ProposalView) -> Done:
     site, cluster = configured.batch(), batch()
     if site is None or cluster is None or not site.reservations:
         return Done("no reservations here: set batch.reservations", state=StepState.SKIPPED)
+    if view.state not in rules.RESERVED_IN:
+        return Done(f"the beamtime is {view.state.label}", state=StepState.SKIPPED)
     try:
         begin, end = rules.window(
             view.beamtimes,

@@ -1,12 +1,17 @@
 """What the cluster says of jobs, for the catalog and for people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from policies.batch import Judgement, after_reading
 from tasks import storage
-from tasks.batch import Batch, JobSeen, ended
+from tasks.batch import Batch, JobSeen, ended, last_words
 from tasks.records import calibration
 from tasks.records.calibration import ExecutionView, Sighting
+
+KILLED = frozenset({"0:9", "0:15"})
+"""Ends after which the output says more than SLURM does."""
 
 
 def look(cluster: Batch, keys: Sequence[str]) -> dict[str, Sighting]:
@@ -16,6 +21,12 @@ def look(cluster: Batch, keys: Sequence[str]) -> dict[str, Sighting]:
         Unavailable: The cluster is silent: nothing is known, nothing changes.
     """
     found = {key: sighting(seen) for key, seen in cluster.look(keys).items()}
+    killed = [key for key, seen in found.items() if seen.exit_code in KILLED]
+    for place in calibration.places_of(killed) if killed else ():
+        said = last_words(storage.offline().path(place.folder), place.key, place.tasks)
+        seen = found[place.key]
+        words = after_reading(Judgement(seen.state, seen.words), said).words
+        found[place.key] = replace(seen, words=words)
     missing = [key for key in keys if key not in found]
     for place in calibration.places_of(missing) if missing else ():
         left = ended(storage.offline().path(place.folder), place.key, place.tasks)

@@ -40,6 +40,8 @@ class Row:
     words: str = ""
 
 
+_MEMORY = "it needed more memory than it had: raise `memory_mb` of its step"
+
 STATES: tuple[Row, ...] = (
     Row("PENDING", JobState.QUEUED),
     Row("CONFIGURING", JobState.QUEUED, "its nodes are being prepared"),
@@ -56,8 +58,8 @@ STATES: tuple[Row, ...] = (
     Row("COMPLETED", JobState.SUCCEEDED),
     Row("CANCELLED", JobState.CANCELLED, "cancelled"),
     Row("FAILED", JobState.FAILED),
-    Row("TIMEOUT", JobState.FAILED, "its time limit ran out"),
-    Row("OUT_OF_MEMORY", JobState.FAILED, "it needed more memory than it had asked for"),
+    Row("TIMEOUT", JobState.FAILED, "its time limit ran out: `minutes` of its step is the limit"),
+    Row("OUT_OF_MEMORY", JobState.FAILED, _MEMORY),
     Row("NODE_FAIL", JobState.FAILED, "its node died and SLURM did not queue it again"),
     Row("BOOT_FAIL", JobState.FAILED, "its node did not start"),
     Row("DEADLINE", JobState.FAILED, "it could not end before its deadline"),
@@ -109,6 +111,7 @@ EXITS: dict[int, str] = {
     4: "the raw files are missing, truncated or not what was registered",
     5: "the result could not be written: no right, or the disk is full",
     6: "the dark runs are not what the request says",
+    137: "a program of it was killed, often because the node had no memory left",
     126: "the program may not be executed",
     127: "the program is not there",
 }
@@ -155,6 +158,26 @@ def exit_words(status: int) -> str:
 def exit_code(status: int) -> str:
     """A wait status as SLURM's accounting writes it, `3:0` or `0:9`."""
     return f"{status >> 8}:{status & 0x7F}"
+
+
+_MEMORY_MARKS = ("exceeded memory limit", "Exceeded job memory limit", "oom_kill event")
+
+
+def after_reading(told: Judgement, output: str) -> Judgement:
+    """A job's end once more, by the last words of its output.
+
+    Where no control group counts, SLURM kills a job that takes too much memory with a signal and
+    says so in the job's output only.
+
+    Args:
+        told: What its state says.
+        output: The end of its output.
+
+    Source: messages of SLURM 22.05, observed.
+    """
+    if told.state is JobState.FAILED and any(mark in output for mark in _MEMORY_MARKS):
+        return Judgement(JobState.FAILED, _MEMORY)
+    return told
 
 
 _ORDER = (JobState.RUNNING, JobState.QUEUED)

@@ -8,9 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from policies.errors import Refused
+from policies.vocabulary import BeamtimeState
 
 VERSION = "reservation-1"
 """Version of these rules."""
+
+RESERVED_IN = frozenset(
+    {
+        BeamtimeState.NEW,
+        BeamtimeState.GPFS_OFFLINE_DONE,
+        BeamtimeState.GPFS_ONLINE_DONE,
+        BeamtimeState.READY,
+        BeamtimeState.ACTIVE,
+    }
+)
+"""Beamtime states in which nodes may be kept; from its end on they are given back."""
 
 _SLACK = timedelta(seconds=60)
 """SLURM keeps whole minutes in places; less than this is no difference."""

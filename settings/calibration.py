@@ -38,6 +38,8 @@ class JobShape(_Part):
     as must be in the proposal's group then."""
     minutes: Annotated[int, Field(ge=1, le=10080)] = 120
     """Time limit, minutes."""
+    memory_mb: Annotated[int, Field(ge=0)] = 0
+    """Memory per node, MiB; 0: what the partition gives by itself."""
     files_per_task: Annotated[int, Field(ge=1)] = 16
     """Sequence files that one node works on; decides how many nodes a run gets."""
     max_tasks: Annotated[int, Field(ge=1, le=1000)] = 16

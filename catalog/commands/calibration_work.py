@@ -15,12 +15,14 @@ from catalog.commands.calibration_write import (
     move_execution,
     move_request,
 )
-from catalog.commands.journal import ask
+from catalog.commands.journal import ask, record
 from catalog.commands.leases import Held
 from catalog.queries.calibration_list import open_jobs
 from catalog.queries.find import run_row
 from catalog.tables.calibration import BatchJob, DarkRun, Execution
 from policies import calibration as rules
+from policies import reservation
+from policies.actor import SYSTEM
 from policies.calibration import CalibrationFacts
 from policies.errors import Missing
 from policies.vocabulary import (
@@ -31,6 +33,7 @@ from policies.vocabulary import (
     JobEvent,
     JobState,
     RunState,
+    Subject,
     Work,
 )
 
@@ -48,6 +51,7 @@ class PlannedJob:
         command: Program and arguments.
         tasks: Size of the array.
         minutes: Time limit.
+        memory_mb: Memory per node, MiB; 0: what the partition gives by itself.
     """
 
     key: str
@@ -55,6 +59,7 @@ class PlannedJob:
     command: tuple[str, ...]
     tasks: int
     minutes: int
+    memory_mb: int = 0
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,7 @@ def _put(
                 step=job.step,
                 tasks=job.tasks,
                 minutes=job.minutes,
+                memory_mb=job.memory_mb,
                 command=list(job.command),
                 state_since=now,
             )
@@ -197,6 +203,40 @@ def submitted(session: Session, key: str, job_id: str, held: Held, now: datetime
         move_execution(
             session, place_of(session, execution), execution, ExecutionEvent.SUBMIT, by_system(now)
         )
+
+
+def leave_reservation(session: Session, key: str, why: str, held: Held, now: datetime) -> None:
+    """The cluster does not let a job into the beamtime's reservation: it goes where others go.
+
+    Args:
+        session: A writing session.
+        key: Name of the job.
+        why: What the cluster said.
+        held: The caller's lease.
+        now: When, aware.
+
+    Raises:
+        LeaseLost: The caller's lease is not the newest.
+        Missing: No such job.
+    """
+    leases.check(session, held, now)
+    _, execution = _job(session, key)
+    number, run_number = place_of(session, execution)
+    record(
+        session,
+        subject=Subject.EXECUTION,
+        subject_id=execution.id or 0,
+        proposal=number,
+        run=run_number,
+        event="leave-reservation",
+        source=execution.reservation,
+        target=execution.partition,
+        actor=SYSTEM,
+        now=now,
+        reason=why,
+        policy=reservation.VERSION,
+    )
+    execution.reservation = ""
 
 
 def refuse(session: Session, key: str, why: str, held: Held, now: datetime) -> None:

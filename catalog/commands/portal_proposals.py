@@ -24,6 +24,7 @@ from policies import layout, release
 from policies.errors import Refused
 from policies.portal_export import ProposalRow
 from policies.portal_report import NOTHING, FieldChange
+from policies.reservation import RESERVED_IN
 from policies.vocabulary import BeamtimeState, StepName, StepState, Work
 
 SYNCED = frozenset(
@@ -99,12 +100,17 @@ def put_proposal(
 
 
 def _follow_dates(book: Book, proposal: Proposal) -> None:
-    """Ask for the reservation to follow the beamtime's dates, where one was made."""
+    """Ask for the reservation to follow the beamtime's dates, once it was begun.
+
+    Also where it failed or was skipped: other dates may be what it lacked.
+    """
+    if proposal.flg_beamtime_status not in RESERVED_IN:
+        return
     made = book.session.exec(
         select(ProvisioningStep.id).where(
             ProvisioningStep.proposal_id == proposal.id,
             ProvisioningStep.name == StepName.BATCH_RESERVATION,
-            ProvisioningStep.state == StepState.DONE,
+            ProvisioningStep.state != StepState.PENDING,
         )
     ).first()
     if made is not None:

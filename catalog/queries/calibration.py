@@ -37,6 +37,7 @@ class JobView:
     job_id: str
     tasks: int
     minutes: int
+    memory_mb: int
     command: tuple[str, ...]
     words: str
     begin_at: datetime | None
@@ -251,6 +252,7 @@ def _job_view(job: BatchJob) -> JobView:
         job.job_id,
         job.tasks,
         job.minutes,
+        job.memory_mb,
         tuple(job.command),
         job.words,
         job.begin_at,

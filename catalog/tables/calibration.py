@@ -186,6 +186,8 @@ class BatchJob(SQLModel, table=True):
     step: str = Field(max_length=20)
     tasks: int = 1
     minutes: int = 60
+    memory_mb: int = 0
+    """Per node, MiB; 0: what the partition gives by itself."""
     command: list[Any] = json_list()
     state: JobState = word(JobState, JobState.PLANNED)
     state_since: datetime

@@ -7,7 +7,7 @@ submitted twice, and what runs goes on. Steps of beamtimes that need a reservati
 from tasks.batch.configured import batch
 from tasks.batch.model import JobSeen, JobSpec, Reservation, ReservationSeen
 from tasks.batch.port import Batch
-from tasks.batch.script import ended
+from tasks.batch.script import ended, last_words
 from tasks.batch.slurm_batch import SlurmBatch
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "SlurmBatch",
     "batch",
     "ended",
+    "last_words",
 ]

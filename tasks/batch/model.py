@@ -15,8 +15,9 @@ class JobSpec:
         key: Its name; the same name is the same job.
         command: Program and arguments; `{task}` and `{tasks}` become the array's index and size.
         folder: Where its script and its output go; the same on the node and here.
-        partition: Partition; ignored where the reservation says it.
+        partition: Partition; in a reservation it is the reservation's.
         minutes: Time limit.
+        memory_mb: Memory per node, MiB; 0: what the partition gives by itself.
         tasks: Size of the array; 1 for none.
         nodes: Nodes per task.
         reservation: Name of a reservation, empty: none.
@@ -31,6 +32,7 @@ class JobSpec:
     minutes: int
     tasks: int = 1
     nodes: int = 1
+    memory_mb: int = 0
     reservation: str = ""
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

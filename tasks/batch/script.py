@@ -8,6 +8,9 @@ from pathlib import Path
 from policies.batch import exit_code, judge, together
 from tasks.batch.model import JobSeen, JobSpec
 
+_LAST_BYTES = 4096
+"""How much of a job's output is read for its last words."""
+
 _SCRIPT = """\
 #!/bin/sh
 # Written by beamkeeper for one job; says its number and its end beside its output.
@@ -59,6 +62,21 @@ def left_behind(spec: JobSpec) -> list[str]:
     except OSError:
         return []
     return [text] if text.isdigit() else []
+
+
+def last_words(folder: Path, key: str, tasks: int) -> str:
+    """The end of what a job wrote, every task's; empty where there is nothing."""
+    names = [f"{key}-{task}.out" for task in range(tasks)] if tasks > 1 else [f"{key}.out"]
+    return "\n".join(_tail(folder / name) for name in names)
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES))
+            return file.read(_LAST_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def ended(folder: Path, key: str, tasks: int) -> JobSeen | None:

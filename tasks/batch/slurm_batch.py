@@ -70,11 +70,12 @@ class SlurmBatch:
         return self._only(known or [number])
 
     def _options(self, spec: JobSpec) -> list[str]:
+        inside = self._settings.reservation_partition if spec.reservation else ""
         before = [f"afterok:{':'.join(spec.after)}"] if spec.after else []
         options = [
             "--parsable",
             f"--job-name={spec.key}",
-            f"--partition={spec.partition}",
+            f"--partition={inside or spec.partition}",
             f"--time={spec.minutes}",
             f"--nodes={spec.nodes}",
             f"--chdir={spec.folder}",
@@ -88,6 +89,7 @@ class SlurmBatch:
         ]
         options += [f"--array=0-{spec.tasks - 1}"] if spec.tasks > 1 else []
         options += [f"--dependency={','.join([*before, 'singleton'])}"]
+        options += [f"--mem={spec.memory_mb}M"] if spec.memory_mb else []
         options += [f"--reservation={spec.reservation}"] if spec.reservation else []
         options += [f"--account={self._settings.account}"] if self._settings.account else []
         options += [f"--uid={self._settings.user}"] if self._settings.user else []

@@ -169,6 +169,16 @@ def submitted(key: str, job_id: str, held: Held) -> None:
         calibration_work.submitted(session, key, job_id, held, now())
 
 
+def leave_reservation(key: str, why: str, held: Held) -> None:
+    """A job goes where others go, because the reservation does not take it.
+
+    Raises:
+        LeaseLost: Somebody else took over.
+    """
+    with database().write() as session:
+        calibration_work.leave_reservation(session, key, why, held, now())
+
+
 def refuse(key: str, why: str, held: Held) -> None:
     """An execution cannot be done.
 

@@ -160,10 +160,14 @@ def reserved(catalog, state):
         proposals.record_step(session, 900054, name, state, SYSTEM, NOW, message="upex_900054")
 
 
-@pytest.mark.parametrize(("state", "asked"), [(StepState.DONE, 1), (StepState.SKIPPED, 0)])
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [(StepState.DONE, 1), (StepState.FAILED, 1), (StepState.SKIPPED, 1), (None, 0)],
+)
 def test_a_reservation_follows_changed_dates(catalog, state, asked):
     put(catalog, load())
-    reserved(catalog, state)
+    if state is not None:
+        reserved(catalog, state)
     (beamtime,) = load()["proposals"][0]["beamtimes"]
     moved = [{**beamtime, "end_at": "2018-12-30T23:59:58+01:00"}]
     for _ in range(2):

@@ -4,16 +4,20 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from functools import partial
 
 import h5py
 import numpy as np
 import pytest
+import sqlalchemy as sa
+import yaml
 from extra_data import RunDirectory
 
 from catalog.queries.calibration_list import calibrations
 from catalog.queries.constants import constants_of_run, runs_of_dark
 from catalog.queries.darks import versions_of_dark
+from catalog.tables import Beamtime, Proposal
 from deployments.demo_images import Images, dead, rings
 from deployments.standins.calcat import CalcatStandin, with_units
 from deployments.standins.calcat_faults import Fault
@@ -23,9 +27,19 @@ from flows.calibration_ask import calibration_ask
 from flows.calibration_forms import CalibrationAsk, OperationMode
 from flows.dark_calibrate import dark_calibrate
 from flows.dark_request import dark_request
+from flows.proposal_prepare import proposal_prepare
 from flows.run_calibrate import run_calibrate
 from policies.calibration import ALL_SUCCEEDED
-from policies.vocabulary import CalibrationState, DarkState, ExecutionState, JobState
+from policies.vocabulary import (
+    BeamtimeState,
+    CalibrationState,
+    DarkState,
+    ExecutionState,
+    JobState,
+    StepName,
+)
+from settings.calibration import read_instrument
+from settings.clock import utc_now
 from tests.flows.calibration_site import (
     JF,
     MODULES,
@@ -43,7 +57,7 @@ from tests.flows.calibration_site import (
     use_pipeline,
     wait,
 )
-from tests.flows.site import NUMBER, OFFLINE
+from tests.flows.site import GID, NUMBER, OFFLINE
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
@@ -281,10 +295,7 @@ def test_a_worker_dies_between_submitting_and_writing_it_down(site, put, cluster
 
 def lapse(site):
     """The dead worker's lease runs out."""
-    import sqlalchemy as sa
-
     from catalog.tables import Lease
-    from settings.clock import utc_now
 
     with site.database.write() as session:
         session.connection().execute(sa.update(Lease).values(expires_at=utc_now()))
@@ -392,3 +403,76 @@ def test_everything_may_run_twice(darks_done, put):
     after = site.count()
     assert {k for k in after if after[k] != before[k]} <= {"leases"}
     assert MODULES
+
+
+def reshape(site, **changes):
+    """Other values of the correction's step in the calibration file."""
+    path = site.folder.parent / "more" / "calibrations" / "default.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["detectors"]["JUNGFRAU"]["correct"].update(changes)
+    path.write_text(yaml.safe_dump(content))
+    read_instrument.cache_clear()
+
+
+def test_a_job_that_needs_too_much_memory_says_which_setting_helps(darks_done, put):
+    take = "import time; kept = bytearray(300_000_000); time.sleep(60)"
+    reshape(darks_done, memory_mb=50, command=["{python}", "-c", take])
+    migrated(darks_done, put, 4, Images(0))
+    assert through(put, 4) == f"p002012 r0004: Succeeded: none; Failed: {JF}"
+    (execution,) = calibration(darks_done, 4).executions
+    assert "it needed more memory than it had: raise `memory_mb` of its step" in execution.words
+
+
+@pytest.fixture
+def reserved(make_site, cluster, tmp_path, built, put):
+    """An Active beamtime with nodes of its own, whose jobs are to run there."""
+    more = sections(tmp_path / "more", cluster)
+    more["batch"] = cluster.settings(timeout_seconds=20, reservations=True).model_dump(mode="json")
+    made = make_site(**more)
+    made.add_proposal()
+    equip(made)
+    made.make_ready()
+    begin = utc_now() - timedelta(hours=1)
+    with made.database.write() as session:
+        session.connection().execute(
+            sa.update(Beamtime).values(begin_at=begin, end_at=begin + timedelta(days=1))
+        )
+    give_constants(made, built)
+    reshape(made, in_reservation=True)
+    cluster.know_group(f"{NUMBER:06d}-part", GID + 2 * (NUMBER % 1000), ["alice", "bob"])
+    only = [StepName.BATCH_RESERVATION]
+    assert "1 changes" in put(proposal_prepare, proposal=NUMBER, only=only).message
+    with made.database.write() as session:
+        session.connection().execute(
+            sa.update(Proposal).values(flg_beamtime_status=BeamtimeState.ACTIVE)
+        )
+    yield made
+    cluster.run("scontrol", "delete", f"ReservationName=upex_{NUMBER:06d}", check=False)
+
+
+def test_jobs_run_on_a_beamtime_s_nodes_or_elsewhere_where_these_do_not_take_them(
+    reserved, put, cluster
+):
+    name = f"upex_{NUMBER:06d}"
+
+    def where(run):
+        (execution,) = calibration(reserved, run).executions
+        shown = cluster.run(
+            "squeue", "-h", "-t", "all", f"--name={execution.jobs[0].key}", "-o", "%P|%v"
+        )
+        return execution.reservation, set(shown.stdout.split())
+
+    migrated(reserved, put, 4, Images(0))
+    assert through(put, 4) == f"p002012 r0004: {ALL_SUCCEEDED}"
+    assert where(4) == ("", {"upex-high|(null)"})
+    (left,) = [row for row in reserved.history(4) if row.event == "leave-reservation"]
+    assert "Access denied to requested reservation" in left.reason
+
+    # Tests run as root, whom SLURM never counts as a member of a group.
+    cluster.run("scontrol", "delete", f"ReservationName={name}")
+    nodes = ["PartitionName=upex-beamtime", "NodeCnt=1", "Users=root"]
+    span = ["StartTime=now", "Duration=60"]
+    cluster.run("scontrol", "create", "reservation", f"ReservationName={name}", *span, *nodes)
+    migrated(reserved, put, 5, Images(0))
+    assert through(put, 5) == f"p002012 r0005: {ALL_SUCCEEDED}"
+    assert where(5) == (name, {f"upex-beamtime|{name}"})

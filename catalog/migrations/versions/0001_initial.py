@@ -1,13 +1,13 @@
 """Every table of the catalog.
 
-Revision: 0001_52d77547, after nothing.
+Revision: 0001_a76a8b1f, after nothing.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001_52d77547"
+revision = "0001_a76a8b1f"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -1786,6 +1786,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("step", sa.String(length=20), nullable=False),
         sa.Column("tasks", sa.Integer(), nullable=False),
         sa.Column("minutes", sa.Integer(), nullable=False),
+        sa.Column("memory_mb", sa.Integer(), nullable=False),
         sa.Column("command", JSON, nullable=False),
         sa.Column(
             "state",

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from policies.batch import Judgement, after_reading, judge
 from policies.errors import Denied, Invalid, Unavailable
 from policies.vocabulary import JobState
-from tasks.batch import JobSpec, SlurmBatch
+from tasks.batch import JobSpec, SlurmBatch, last_words
 from tasks.batch.script import write_script
 
 pytestmark = pytest.mark.xdist_group("slurm")
@@ -287,4 +288,18 @@ def test_a_job_that_slurm_forgot_is_known_by_what_it_left(batch_system, spec, tm
 def test_a_time_limit_is_told_in_words(batch_system, overdue):
     seen = wait(batch_system, overdue.key, *OVER, seconds=60)
     assert (seen.state, seen.reason) == (JobState.FAILED, "TimeLimit")
-    assert seen.words == "its time limit ran out"
+    assert seen.words == "its time limit ran out: `minutes` of its step is the limit"
+
+
+def test_too_much_memory_is_told_in_words(batch_system, spec, tmp_path):
+    take = "import time; kept = bytearray(300_000_000); time.sleep(60)"
+    job = spec("python3", "-c", take, memory_mb=50)
+    batch_system.submit(job)
+    seen = wait(batch_system, job.key, *OVER)
+    said = last_words(tmp_path, job.key, 1)
+    told = after_reading(Judgement(seen.state, seen.words), said)
+    assert told == judge("OUT_OF_MEMORY")
+    assert "raise `memory_mb` of its step" in told.words
+    fine = spec("true", memory_mb=50)
+    batch_system.submit(fine)
+    assert wait(batch_system, fine.key, *OVER).state is JobState.SUCCEEDED
