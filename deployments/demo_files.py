@@ -23,6 +23,7 @@ from extra_data.tests.mockdata.motor import Motor
 from extra_data.tests.mockdata.xgm import XGM
 
 from deployments.demo_images import Images, fill
+from deployments.demo_operating import USUAL, JungfrauControl, Operating, fill_control
 from policies.filenames import RunFileName, detector_module, run_folder
 
 FIRST_TRAIN = 1_919_430_548
@@ -57,6 +58,7 @@ class RunRecipe:
         seed: Seed of the payload.
         images: What JUNGFRAU modules show; None leaves their images empty.
         detector: Name of the JUNGFRAU, after the instrument.
+        operating: Settings of a JUNGFRAU that shows images; `DA01` tells them. None: nobody does.
     """
 
     proposal: int
@@ -75,6 +77,12 @@ class RunRecipe:
     seed: int = 0
     images: Images | None = None
     detector: str = "IRDA_JF4M"
+    operating: Operating | None = USUAL
+
+    @property
+    def control(self) -> str:
+        """The JUNGFRAU's control device."""
+        return f"{self.instrument}_{self.detector}/DET/CONTROL"
 
     @property
     def last_train(self) -> int:
@@ -166,9 +174,13 @@ def _parts(recipe: RunRecipe) -> list[tuple[int, int]]:
 def _devices(recipe: RunRecipe, aggregator: str) -> list[object]:
     instrument, module = recipe.instrument, detector_module(aggregator)
     if module is None:
+        told = []
+        if recipe.images is not None and recipe.operating is not None:
+            told = [JungfrauControl(recipe.control, recipe.operating, recipe.images.stage)]
         return [
             XGM(f"{instrument}_XTD9_XGM/DOOCS/MAIN"),
             Motor(f"{instrument}_XTD9/MOTOR/{aggregator}"),
+            *told,
         ]
     detector, number = module
     if detector == "JNGFR":
@@ -191,6 +203,8 @@ def _write_one(path: Path, recipe: RunRecipe, name: RunFileName, part: tuple[int
     with h5py.File(path, "r+") as file:
         _patch_identity(file, recipe)
         _fill_timestamps(file, recipe, part)
+        if recipe.operating is not None and f"CONTROL/{recipe.control}" in file:
+            fill_control(file, recipe.control, recipe.operating)
         if recipe.payload_bytes:
             _fill_payload(file, recipe, name)
         module = detector_module(name.aggregator)

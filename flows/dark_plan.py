@@ -6,10 +6,11 @@ from flows.job_files import files_of, planned_jobs
 from flows.jobs import UNCONFIGURED
 from policies import calibration_paths as paths
 from policies import layout
-from policies.errors import Misconfigured, Missing
+from policies.conditions import contradictions
+from policies.errors import Misconfigured, Mismatch, Missing
 from policies.layout import Home
 from tasks import storage
-from tasks.detectors import find_detectors
+from tasks.detectors import find_detectors, operating_condition
 from tasks.records import calibration
 from tasks.records.calibration import PlannedExecution
 from tasks.records.darks import DarkPart, DarkView
@@ -69,8 +70,28 @@ def _job_file(view: DarkView, home: Home, key: str, folder: str, report: str) ->
         "modules": [{"karabo_da": da, "physical_name": name} for da, name in view.units],
         "operation_mode": view.mode,
         "min_trains": calibration.min_trains(view.instrument, view.detector_type, view.mode),
+        "condition": _condition(view, home),
         "parameters": {},
     }
+
+
+def _condition(view: DarkView, home: Home) -> dict[str, float]:
+    """The settings under which the dark runs were taken; empty: the files do not say them.
+
+    Raises:
+        Mismatch: The runs were taken under different ones.
+    """
+    folders = {p.run: storage.offline().path(paths.raw_run(home, p.run)) for p in view.parts}
+    told = {
+        run: operating_condition(folder, view.detector_type, view.control)
+        for run, folder in folders.items()
+    }
+    first, *others = told
+    for run in others:
+        if against := contradictions(told[first], told[run]):
+            label = f"{layout.run_folder(run)} differs from {layout.run_folder(first)}"
+            raise Mismatch(f"{label}: {'; '.join(against)}")
+    return next((condition for condition in told.values() if condition), {})
 
 
 def _run(view: DarkView, home: Home, part: DarkPart) -> dict[str, Any]:

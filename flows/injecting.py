@@ -49,8 +49,8 @@ def inject(view: DarkView, execution: ExecutionView) -> DarkResult:
 
 
 def begins_at(view: DarkView) -> datetime:
-    """From when the constants hold: the first of its runs began."""
-    return min(part.begin_at for part in view.parts)
+    """From when the constants hold: the first of its runs began, or a little later."""
+    return rules.begin_of(min(part.begin_at for part in view.parts), view.repetition)
 
 
 def _keep(view: DarkView, staging: Path, file: dict[str, Any], physical_name: str) -> str:

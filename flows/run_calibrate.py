@@ -62,7 +62,9 @@ def _view(proposal: int, run: int) -> CalibrationView:
 
 
 def _begin(view: CalibrationView, proposal: int, run: int, unit: Working) -> str:
-    planned, strangers = plan(view, proposal, run, configured=batch() is not None)
+    planned, strangers, notes = plan(view, proposal, run, configured=batch() is not None)
+    for note in notes:
+        get_run_logger().warning(note)
     if strangers:
         words = ", ".join(strangers)
         get_run_logger().warning("not on record, so not calibrated: %s", words)

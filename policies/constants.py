@@ -113,6 +113,20 @@ def version_name(at: datetime, start_idx: int = 0) -> str:
     return f"{_utc(at):%Y%m%d_%H%M%S}_sIdx={start_idx}"
 
 
+def begin_of(first_run_at: datetime, repetition: int) -> datetime:
+    """From when the constants of a characterisation hold.
+
+    Characterised again from the same runs, a module would have two versions that begin at the
+    same instant, and neither the catalogue nor a reader of it could tell which is newer. So each
+    repetition begins a second later; dark runs last longer.
+
+    Args:
+        first_run_at: Begin of the first run, aware.
+        repetition: Earlier characterisations from the same first run; 0 for the first.
+    """
+    return first_run_at + timedelta(seconds=repetition)
+
+
 def raw_data_location(proposal: int, runs: Iterable[int]) -> str:
     """Which runs a version was made from, last run first.
 

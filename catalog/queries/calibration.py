@@ -76,6 +76,7 @@ class DetectorView:
 
     identifier: str
     detector_type: str
+    control: str
     units: tuple[Unit, ...]
 
 
@@ -197,6 +198,7 @@ def detectors_of(session: Session, instrument_id: int) -> dict[str, DetectorView
         row.identifier: DetectorView(
             row.identifier,
             row.detector_type,
+            row.karabo_id_control or row.identifier,
             tuple(
                 Unit(unit.karabo_da, unit.physical_name)
                 for unit in session.exec(

@@ -1,6 +1,6 @@
 """Which constants corrected data were made with, and which runs used a constant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from catalog.tables.calibration import (
 )
 from catalog.tables.proposals import Proposal
 from catalog.tables.runs import Run
+from policies.conditions import contradictions
 from policies.layout import run_label
 from policies.vocabulary import ExecutionState
 
@@ -49,10 +50,32 @@ class Known:
     name: str
 
 
-def constants_at(session: Session, karabo_id: str, at: datetime) -> list[Known]:
+@dataclass(frozen=True)
+class Held:
+    """The constants of a detector that hold at some moment.
+
+    Attributes:
+        known: The newest that fits, of each module and constant.
+        aside: Newer ones that do not, with what speaks against them.
+    """
+
+    known: tuple[Known, ...]
+    aside: tuple[str, ...] = ()
+
+
+def constants_at(
+    session: Session, karabo_id: str, at: datetime, condition: Mapping[str, float] | None = None
+) -> Held:
     """The deployed, good versions of a detector's constants that hold at a moment.
 
-    Of several the one whose validity began last, then the one that was made last.
+    Of several the one whose validity began last, then the one that was made last. One that was
+    made under other settings is left aside, and an older one that fits takes its place.
+
+    Args:
+        session: Any session.
+        karabo_id: The detector.
+        at: The moment, aware.
+        condition: Operating condition of the data; None or empty: not known.
     """
     query: Any = sa.select(PhysicalDetectorUnit, ConstantVersion)
     rows = session.execute(
@@ -70,21 +93,34 @@ def constants_at(session: Session, karabo_id: str, at: datetime) -> list[Known]:
         )
         .order_by(col(ConstantVersion.begin_validity_at), col(ConstantVersion.id))
     )
-    newest = {(unit.karabo_da, version.calibration): (unit, version) for unit, version in rows}
-    return [
-        Known(
-            unit.karabo_da,
-            unit.physical_name,
-            version.calibration,
-            version.ccv_id,
-            version.path_to_file,
-            version.data_set_name,
-            version.begin_at,
-            version.xxh3_128,
-            version.name,
-        )
-        for _, (unit, version) in sorted(newest.items())
-    ]
+    newest: dict[tuple[str, str], Known] = {}
+    aside: dict[tuple[str, str], str] = {}
+    for unit, version in rows:
+        key = (unit.karabo_da, version.calibration)
+        against = contradictions(version.condition, condition or {})
+        if against:
+            aside[key] = f"{version.calibration} of {unit.karabo_da}: {'; '.join(against)}"
+        else:
+            newest[key] = _known(unit, version)
+            aside.pop(key, None)
+    return Held(
+        tuple(known for _, known in sorted(newest.items())),
+        tuple(words for _, words in sorted(aside.items())),
+    )
+
+
+def _known(unit: PhysicalDetectorUnit, version: ConstantVersion) -> Known:
+    return Known(
+        unit.karabo_da,
+        unit.physical_name,
+        version.calibration,
+        version.ccv_id,
+        version.path_to_file,
+        version.data_set_name,
+        version.begin_at,
+        version.xxh3_128,
+        version.name,
+    )
 
 
 def digests_of(session: Session, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

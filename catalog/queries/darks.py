@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from catalog.queries.calibration import (
     ExecutionView,
@@ -47,6 +47,9 @@ class DarkView:
     Attributes:
         units: Place and physical name of each module that is wanted.
         parts: Its runs in gain order.
+        control: Control domain of the detector.
+        repetition: How many earlier requests characterise the same detector from the same first
+            run.
         executions: What was planned for it.
     """
 
@@ -71,6 +74,8 @@ class DarkView:
     path: str
     beamtime_active: bool
     reservation: str
+    control: str
+    repetition: int
     executions: tuple[ExecutionView, ...] = ()
 
 
@@ -131,8 +136,35 @@ def _view(session: Session, proposal: Proposal, row: DarkRun) -> DarkView:
         path=proposal.def_proposal_path,
         beamtime_active=proposal.flg_beamtime_status is BeamtimeState.ACTIVE,
         reservation=reservation_of(session, proposal),
+        control=detector.karabo_id_control or detector.identifier,
+        repetition=_earlier(session, row),
         executions=executions_of(session, dark_run=row.id),
     )
+
+
+def _earlier(session: Session, row: DarkRun) -> int:
+    """Earlier requests for the same detector that hold the same first run.
+
+    Whatever became of them: the number never changes.
+    """
+    first = (
+        select(DarkRunPart.run_id)
+        .where(DarkRunPart.dark_run_id == row.id)
+        .join(Run, col(Run.id) == DarkRunPart.run_id)
+        .order_by(col(Run.begin_at), col(Run.id))
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(func.count(func.distinct(DarkRun.id)))
+        .join(DarkRunPart, col(DarkRunPart.dark_run_id) == DarkRun.id)
+        .where(
+            DarkRun.detector_id == row.detector_id,
+            col(DarkRun.id) < row.id,
+            col(DarkRunPart.run_id) == first,
+        )
+    )
+    return int(session.exec(query).one())
 
 
 def _parts(session: Session, row: DarkRun) -> tuple[DarkPart, ...]:

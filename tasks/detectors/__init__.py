@@ -6,5 +6,6 @@ programs run on the cluster's nodes and load neither the catalog nor the flow en
 
 from tasks.detectors.find import find_detectors
 from tasks.detectors.metadata import metadata_yaml
+from tasks.detectors.operating import operating_condition
 
-__all__ = ["find_detectors", "metadata_yaml"]
+__all__ = ["find_detectors", "metadata_yaml", "operating_condition"]

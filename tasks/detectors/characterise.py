@@ -178,7 +178,7 @@ def _listed(
     job: Job, module: Module, path: Path, made: dict[str, tuple[Any, str]]
 ) -> list[dict[str, Any]]:
     cells = next(iter(made.values()))[0].shape[2]
-    condition = {"Memory cells": float(cells)}
+    condition = {"Memory cells": float(cells), **job.condition}
     return [
         {
             "karabo_da": module.karabo_da,

@@ -69,6 +69,7 @@ class Job(_Part):
         constants: Constants of a correction, by the module's place.
         runs: Runs of a characterisation, in gain order.
         modules: Modules of a characterisation.
+        condition: Settings under which the dark runs were taken; empty: not told.
         min_trains: Trains that each dark run must have.
         parameters: Thresholds and the like.
     """
@@ -90,6 +91,7 @@ class Job(_Part):
     runs: tuple[DarkRun, ...] = ()
     modules: tuple[Module, ...] = ()
     operation_mode: str = ""
+    condition: dict[str, float] = Field(default_factory=dict)
     min_trains: int = 0
     parameters: dict[str, Any] = Field(default_factory=dict)
 

@@ -20,6 +20,7 @@ from catalog.queries import calibration as queries
 from catalog.queries import calibration_list, constants
 from catalog.queries.calibration import CalibrationView, DetectorView, ExecutionView
 from catalog.queries.calibration_list import JobPlace
+from catalog.queries.constants import Held as HeldConstants
 from catalog.queries.constants import Known
 from policies.dark import mode_of
 from policies.vocabulary import CalibrationState
@@ -134,10 +135,12 @@ def newest(number: int, run_number: int) -> CalibrationView | None:
         return queries.newest_request(session, number, run_number)
 
 
-def constants_at(view: CalibrationView, karabo_id: str) -> list[Known]:
-    """Our own deployed constants that held when the run began."""
+def constants_at(
+    view: CalibrationView, karabo_id: str, condition: Mapping[str, float]
+) -> HeldConstants:
+    """Our own deployed constants that held when the run began and fit its settings."""
     with database().read() as session:
-        return constants.constants_at(session, karabo_id, view.begin_at)
+        return constants.constants_at(session, karabo_id, view.begin_at, condition)
 
 
 def digests_of(places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

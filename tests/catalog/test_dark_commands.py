@@ -217,14 +217,14 @@ def test_from_jobs_to_constants_not_in_use_until_somebody_says_so(catalog):
         assert (row.calcat_feedback, row.size) == (SUCCESS, "3.0GB")
         assert row.report_url == "/usr/Reports/r0001/dark.pdf"
         later = T0 + 10 * DAY
-        assert constants_at(session, JF, later) == []
+        assert constants_at(session, JF, later).known == ()
         with pytest.raises(Forbidden):
             dark_work.deploy(session, NUMBER, number, MANAGER, T0)
         dark_work.deploy(session, NUMBER, number, LEADER, T0, "looks right")
-        (known,) = constants_at(session, JF, later)
+        (known,) = constants_at(session, JF, later).known
         assert (known.karabo_da, known.calibration) == ("JNGFR01", "Offset10Hz")
         assert dark_work.deploy(session, NUMBER, number, LEADER, T0) == []
-        assert constants_at(session, JF, T0) == [], "they hold from the dark run on"
+        assert constants_at(session, JF, T0).known == (), "they hold from the dark run on"
         assert verify(session).sound
 
 
@@ -235,8 +235,8 @@ def test_the_newest_validity_wins(catalog):
         new = constant(name="20240302_090000_sIdx=1", begin_at=T0 + DAY, path="b.h5")
         finish(session, number, constant(), new)
         dark_work.deploy(session, NUMBER, number, ADMIN, T0)
-        assert [k.path for k in constants_at(session, JF, T0 + DAY)] == ["b.h5"]
-        before = constants_at(session, JF, T0 + DAY - timedelta(seconds=1))
+        assert [k.path for k in constants_at(session, JF, T0 + DAY).known] == ["b.h5"]
+        before = constants_at(session, JF, T0 + DAY - timedelta(seconds=1)).known
         assert [k.path for k in before] == [constant().path]
 
 
@@ -285,3 +285,18 @@ def test_another_proposal_s_request_is_missing(catalog):
         bring_to(session, BeamtimeState.READY, 2013)
         with pytest.raises(Missing, match="has no dark-run request"):
             dark_life.cancel(session, 2013, number, ADMIN, T0, "oops")
+
+
+def test_constants_made_under_other_settings_leave_the_place_to_older_ones(catalog):
+    with catalog.write() as session:
+        number = begun(session)
+        sees(session, JobState.SUCCEEDED)
+        cells = {"condition": {"Memory cells": 16.0}}
+        new = constant(name="20240302_090000_sIdx=1", begin_at=T0 + DAY, path="b.h5", **cells)
+        finish(session, number, constant(), new)
+        dark_work.deploy(session, NUMBER, number, ADMIN, T0)
+        held = constants_at(session, JF, T0 + DAY, {"Memory cells": 1.0})
+        assert [k.path for k in held.known] == [constant().path]
+        assert held.aside == ("Offset10Hz of JNGFR01: Memory cells is 1 in the data, 16 in them",)
+        held = constants_at(session, JF, T0 + DAY, {"Memory cells": 16.0})
+        assert ([k.path for k in held.known], held.aside) == (["b.h5"], ())

@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import h5py
@@ -17,7 +17,7 @@ from extra_data import RunDirectory
 from catalog.queries.calibration_list import calibrations
 from catalog.queries.constants import constants_of_run, runs_of_dark
 from catalog.queries.darks import versions_of_dark
-from catalog.tables import Beamtime, Proposal
+from catalog.tables import Beamtime, ConstantVersion, Proposal
 from deployments.demo_images import Images, dead, rings
 from deployments.standins.calcat import CalcatStandin, with_units
 from deployments.standins.calcat_faults import Fault
@@ -175,6 +175,18 @@ def test_without_constants_it_says_what_to_do(site, put):
     assert execution.jobs == ()
 
 
+def test_constants_made_under_other_settings_are_left_aside_and_named(darks_done, put):
+    with darks_done.database.write() as session:
+        session.connection().execute(
+            sa.update(ConstantVersion).values(condition={"Sensor Bias Voltage": 90.0})
+        )
+    migrated(darks_done, put, 4, Images(0))
+    put(run_calibrate, proposal=NUMBER, run=4)
+    (execution,) = calibration(darks_done, 4).executions
+    assert "no Offset10Hz valid at the run's begin for JNGFR01, JNGFR02" in execution.words
+    assert "Sensor Bias Voltage is 180 V in the data, 90 V in them" in execution.words
+
+
 def test_another_pipeline_is_a_setting_away(site, put, tmp_path):
     use_pipeline(tmp_path / "more")
     migrated(site, put, 1, Images(0))
@@ -240,6 +252,21 @@ def test_constants_go_into_calcat_and_a_lost_answer_is_found_again(
         assert "8 of them in CalCat" in told.message
         rows = calcat.tables.all("calibration_constant_versions")
         assert all(row["flg_deployed"] for row in rows)
+        (condition,) = calcat.tables.all("conditions")
+        told = {p["parameter_name"]: p["value"] for p in condition["parameters_conditions"]}
+        assert told == {
+            "Gain Setting": 0,
+            "Integration Time": 10,
+            "Memory cells": 1,
+            "Sensor Bias Voltage": 180,
+        }
+        # Again from the same runs: a second later, so that nobody takes the former ones.
+        put(dark_request, proposal=NUMBER, detector=JF, runs=[1, 2, 3], operator="boss")
+        assert "8 constants injected" in darks_through(put)
+        second = calcat.tables.all("calibration_constant_versions")[8:]
+        begins = {datetime.fromisoformat(row["begin_at"]) for row in rows}
+        later = {datetime.fromisoformat(row["begin_at"]) for row in second}
+        assert {at - timedelta(seconds=1) for at in later} == begins
 
 
 def test_a_wrong_dark_request_names_the_field_and_the_rule(site, put):
@@ -266,7 +293,7 @@ number, run = map(int, sys.argv[1:])
 calibration.submitted = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with working("run-calibrate", "victim", number, run) as unit:
     view = calibration.newest(number, run)
-    planned, _ = plan(view, number, run, configured=True)
+    planned, *_ = plan(view, number, run, configured=True)
     calibration.begin(number, run, planned, unit.held)
     jobs.submit(calibration.newest(number, run).executions, batch(), unit)
 """
