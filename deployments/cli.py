@@ -8,7 +8,7 @@ import typer
 
 from deployments import cli_db
 from deployments.cli_calibration import calibration_app
-from deployments.cli_common import JsonFlag, say, show, told
+from deployments.cli_common import JsonFlag, database, say, show, told
 from deployments.cli_holds import replica_app
 from deployments.cli_records import (
     inbox_app,
@@ -47,6 +47,27 @@ def doctor(as_json: JsonFlag = False) -> None:
     show(rows, ["part", "state", "what_was_seen"], as_json=as_json)
     if any(r.ill for r in reports):
         raise typer.Exit(1)
+
+
+@app.command()
+@told
+def explain(
+    proposal: Annotated[int, typer.Argument(help="Proposal number.", min=1, max=999_999)],
+    as_json: JsonFlag = False,
+) -> None:
+    """Say why a proposal's release date is what it is, what comes next, who can change it."""
+    from catalog.queries.explain import explain as explained
+
+    with database().read() as session:
+        found = explained(session, proposal, utc_now())
+    parts = {"Because": found.because, "Next": found.follows, "Who can change it": found.who}
+    parts |= {"Not stated by the facility": found.assumed, "History": found.history}
+    blocks = [
+        f"{t}\n" + "\n".join(f"  - {s}" for s in lines) for t, lines in parts.items() if lines
+    ]
+    day = f"{found.first_open_day} is the first open day" if found.first_open_day else "no date"
+    text = "\n".join([f"p{proposal:06d}: {found.state}, {day}", *blocks])
+    say(found, as_json=as_json, text=text)
 
 
 @app.command()

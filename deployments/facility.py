@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog import schema
+from catalog.commands.data_policies import PolicyDocument, load_policies
 from catalog.engine import Database
 from catalog.reference import load_facility
 from deployments.serving.children import Command
@@ -12,6 +13,7 @@ from deployments.serving.supervisor import Supervisor
 from policies.actor import Actor
 from policies.vocabulary import Role
 from settings.clock import utc_now
+from settings.data_policies import FOLDER, read_policies
 from settings.facility import read_facility
 from settings.model import Settings
 
@@ -33,7 +35,19 @@ def ready_catalog(settings: Settings) -> Database:
     with database.write() as session:
         actor = Actor("beamkeeper", frozenset({Role.ADMIN}))
         load_facility(session, read_facility(settings.facility_file), utc_now(), actor)
+        load_policies(session, policy_documents(settings), actor, utc_now())
     return database
+
+
+def policy_documents(settings: Settings) -> list[PolicyDocument]:
+    """The facility's data policies as files say them.
+
+    Raises:
+        Misconfigured: A file is missing or says something that cannot be followed.
+    """
+    folder = settings.data_policies_folder or FOLDER
+    files = read_policies(settings.data_policies, folder)
+    return [PolicyDocument(file.document, file.sha256) for file in files]
 
 
 def own_commands(settings: Settings, environment: dict[str, str]) -> list[Command]:

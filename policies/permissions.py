@@ -65,6 +65,11 @@ GRANTS: tuple[Grant, ...] = (
         frozenset({Role.ADMIN}),
         "Where a clock may be moved, no embargo is real: said once, of an empty catalog.",
     ),
+    Grant(
+        "policy:load",
+        frozenset({Role.ADMIN}),
+        "A data policy is put on record by the administration; a version never changes.",
+    ),
     Grant("run:open", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are registered by the DAQ."),
     Grant("run:close", frozenset({Role.ADMIN, Role.DAQ_SYS}), "Runs are closed by the DAQ."),
     Grant(

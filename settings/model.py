@@ -100,6 +100,8 @@ class Settings(BaseSettings):
         database_url: The catalog: `sqlite:///…` or `postgresql+psycopg2://…`.
         facility_file: The facility file; a path or the name of one that comes along.
         timezone: The facility's time zone, for civil dates.
+        data_policies: Names of the facility's data policies, the oldest first.
+        data_policies_folder: Folder of their files; None: those that come along.
         engine: The flow engine.
         gateway: Webhooks in and out.
         directory: LDAP; None: not configured, groups are skipped visibly.
@@ -123,6 +125,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("sqlite:///var/catalog.db")
     facility_file: str = "xfel"
     timezone: str = "Europe/Berlin"
+    data_policies: tuple[str, ...] = ("euxfel-2017", "euxfel-2025")
+    data_policies_folder: Path | None = None
     engine: EngineSettings = EngineSettings()
     gateway: GatewaySettings = GatewaySettings()
     directory: DirectorySettings | None = None

@@ -1,13 +1,12 @@
 """A proposal as the portal tells it: created, updated, or refused as a whole."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlmodel import Session, col, func, or_, select
 
 from catalog.commands import duties
 from catalog.commands.journal import ask
-from catalog.commands.portal_book import VERSION, Book, words
+from catalog.commands.portal_book import Book
 from catalog.commands.portal_parts import (
     check_cycle,
     put_beamtimes,
@@ -17,10 +16,11 @@ from catalog.commands.portal_parts import (
     put_team,
 )
 from catalog.commands.portal_place import Place, check_identity, raw_path
+from catalog.commands.portal_release import PLAIN, event_of, put_release, put_value
 from catalog.queries.facts import beamtime_facts
 from catalog.tables.people import User
 from catalog.tables.proposals import Beamtime, Proposal, ProvisioningStep, TeamMember
-from policies import layout, release
+from policies import layout
 from policies.errors import Refused
 from policies.portal_export import ProposalRow
 from policies.portal_report import NOTHING, FieldChange
@@ -43,15 +43,6 @@ _PEOPLE = {
     "local_contact_id": "local_contact",
     "local_data_contact_id": "local_data_contact",
     "experiment_data_contact_id": "experiment_data_contact",
-}
-
-_PLAIN = {
-    "title": "title",
-    "abstract": "abstract",
-    "url": "url",
-    "num_scheduled_shifts": "scheduled_shifts",
-    "num_preparation_shifts": "preparation_shifts",
-    "flg_available": "available",
 }
 
 
@@ -88,7 +79,7 @@ def put_proposal(
     if row.samples is not None:
         put_samples(book, proposal, row.samples)
     _nominal(book, proposal, row, beamtimes)
-    _release(book, proposal, beamtimes)
+    put_release(book, proposal, beamtimes)
     if book.changes:
         proposal.updated_at = book.now
     if new or book.dates:
@@ -163,7 +154,7 @@ def _create(book: Book, place: Place, row: ProposalRow, users: Mapping[str, User
     )
     for column, name in _PEOPLE.items():
         setattr(proposal, column, _user_id(users, getattr(row, name)))
-    for column, name in _PLAIN.items():
+    for column, name in PLAIN.items():
         setattr(proposal, column, getattr(row, name))
     book.session.add(proposal)
     book.session.flush()
@@ -214,8 +205,8 @@ def _fields(
 ) -> None:
     if new:
         return
-    for column, name in _PLAIN.items():
-        _set(book, proposal, column, getattr(row, name))
+    for column, name in PLAIN.items():
+        put_value(book, proposal, column, getattr(row, name))
     for column, name in _PEOPLE.items():
         former, uid = getattr(proposal, column), getattr(row, name)
         wanted = _user_id(users, uid)
@@ -229,42 +220,14 @@ def _fields(
             users[uid].name if uid else NOTHING,
         )
         details = {"from": was.uid if was else None, "to": uid}
-        book.note(_event(name), change, proposal.id or 0, details=details)
+        book.note(event_of(name), change, proposal.id or 0, details=details)
         book.access = True
-
-
-def _set(book: Book, proposal: Proposal, column: str, wanted: Any) -> None:  # noqa: ANN401
-    former = getattr(proposal, column)
-    if former == wanted:
-        return
-    setattr(proposal, column, wanted)
-    name = _PLAIN.get(column, column.removeprefix("flg_"))
-    dates = column.endswith("_at")
-    old, to = (book.moment(v) if dates else words(v) for v in (former, wanted))
-    change = FieldChange(name.replace("_", " "), old, to)
-    policy = release.VERSION if column == "release_at" else VERSION
-    book.note(_event(name), change, proposal.id or 0, policy=policy)
-
-
-def _event(name: str) -> str:
-    return f"change-{name.replace('_', '-')}"
 
 
 def _nominal(book: Book, proposal: Proposal, row: ProposalRow, beamtimes: list[Beamtime]) -> None:
     begins, ends = [b.begin_at for b in beamtimes], [b.end_at for b in beamtimes]
-    _set(book, proposal, "begin_at", row.begin_at or min(begins, default=None))
-    _set(book, proposal, "end_at", row.end_at or max(ends, default=None))
-
-
-def _release(book: Book, proposal: Proposal, beamtimes: list[Beamtime]) -> None:
-    ends = [b.end_at for b in beamtimes] or [e for e in (proposal.end_at,) if e]
-    computed = release.release_at(ends, book.site.zone) if ends else None
-    _set(book, proposal, "release_at", release.keep_or_extend(proposal.release_at, computed))
-    if release.drift(proposal.release_at, computed):
-        book.warnings.append(
-            f"release at: stays {book.moment(proposal.release_at)}, the beamtimes now say"
-            f" {book.moment(computed)}; an embargo is never shortened by itself"
-        )
+    put_value(book, proposal, "begin_at", row.begin_at or min(begins, default=None))
+    put_value(book, proposal, "end_at", row.end_at or max(ends, default=None))
 
 
 def named_in(session: Session, user_ids: set[int]) -> list[Proposal]:
