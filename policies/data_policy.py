@@ -29,7 +29,7 @@ VERSION = "data-policy-1"
 """Version of the form itself; written into journal rows about policies."""
 
 
-_USUAL = ArchivalRules()
+_COPIES, _DELETION, _USUAL = Copies(), Deletion(), ArchivalRules()
 
 
 @dataclass(frozen=True)
@@ -209,9 +209,9 @@ class DataPolicy:
     metadata_visibility: MetadataVisibility = MetadataVisibility()
     licence: Licences = Licences()
     retention: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
-    copies: Copies = Copies()
+    copies: Copies = _COPIES
     archival: ArchivalRules = _USUAL
-    deletion: Deletion = Deletion()
+    deletion: Deletion = _DELETION
     dmp: Dmp = Dmp()
     assumed: tuple[str, ...] = ()
 
