@@ -115,7 +115,7 @@ async def _serve(asked: argparse.Namespace, flows: tuple[str, ...]) -> int:
             group.start_soon(worker.start)
             async for _ in signals:
                 break
-            LOG.info("worker %s drains for up to %s s", worker.name, asked.drain)
+            LOG.warning("worker %s drains for up to %s s", worker.name, asked.drain)
             async with anyio.create_task_group() as drain:
 
                 async def impatient() -> None:

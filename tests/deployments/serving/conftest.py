@@ -45,6 +45,7 @@ class Engine:
     deployed: dict[str, str] = field(default_factory=dict)
     workers: list[Any] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    logs: dict[int, Path] = field(default_factory=dict)
 
     @property
     def mark(self) -> str:
@@ -61,8 +62,14 @@ class Engine:
         environment = {**clean_environment(), **self.settings.environment()}
         process = spawn(command, environment, log, self.mark)
         self.workers.append(process)
+        self.logs[process.pid] = log
         wait_for(lambda: "started!" in log.read_text(), 60, f"worker {name}: {log.read_text()}")
         return process
+
+    def wait_draining(self, worker: Any) -> None:
+        """Wait until the worker says that it takes no more runs."""
+        log = self.logs[worker.pid]
+        wait_for(lambda: " drains for " in log.read_text(), 20, f"no drain: {log}")
 
     def start_run(self, deployment: str, **parameters: Any) -> str:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}

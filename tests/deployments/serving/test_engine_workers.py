@@ -69,9 +69,10 @@ def test_flow_does_not_outlive_a_killed_worker(engine, folder):
 
 def test_sigterm_waits_for_the_running_flow(engine, folder):
     worker = engine.worker(ONLINE, drain=20)
-    run = engine.start_run("sample-slow", folder=str(folder), seconds=1.5)
+    run = engine.start_run("sample-slow", folder=str(folder), seconds=2.5)
     wait_for(lambda: words(folder) == ["begin"], 20, "run did not begin")
     worker.terminate()
+    engine.wait_draining(worker)
     late = engine.start_run("sample-slow", folder=str(folder), seconds=0)
     assert worker.wait(20) == 0
     assert engine.state(run)["type"] == "COMPLETED"
