@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from catalog.queries import public_behind as behind
 from catalog.queries import public_parts as parts
+from catalog.queries.visible import resolves
 from catalog.tables.dois import DoiRecord
 from catalog.tables.proposals import Proposal
 from policies.openness import DoiFacts, Openness, access_right, page_state
@@ -32,9 +33,10 @@ def public_record(
         now: The instant of asking, aware.
 
     Returns:
-        None when no such DOI is on record.
+        None when no such DOI resolves; a draft and an unknown one cost the same one statement.
     """
-    row = session.exec(select(DoiRecord).where(DoiRecord.doi_key == doi.lower())).first()
+    query = select(DoiRecord).where(DoiRecord.doi_key == doi.lower(), resolves())
+    row = session.exec(query).first()
     return None if row is None else _record(session, row, publisher, zone, now)
 
 

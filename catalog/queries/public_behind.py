@@ -20,7 +20,9 @@ from policies.vocabulary import DoiSubject, ReleaseState
 def openness(session: Session, row: DoiRecord) -> Openness:
     """What is recorded about the release of the data behind a DOI."""
     if row.proposal_id is None:
-        return Openness(ReleaseState.OPEN)
+        # An instrument has nothing to close: it is open from the beginning of its DOI.
+        since = row.published_at or row.created_at
+        return Openness(ReleaseState.OPEN, since, None, since)
     proposal = session.get_one(Proposal, row.proposal_id)
     whole = Openness(
         proposal.release_state,

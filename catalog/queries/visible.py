@@ -80,3 +80,14 @@ def public_metadata() -> ColumnElement[bool]:
         col(DoiRecord.hidden_reason) == "",
         col(DoiRecord.withdrawn_at).is_(None),
     )
+
+
+def resolves() -> ColumnElement[bool]:
+    """DOIs whose page answers: registered or findable, or a tombstone of a published one.
+
+    A draft is not among them, so nobody can tell one from a DOI that does not exist.
+    """
+    return sa.or_(
+        col(DoiRecord.remote_state).in_((DoiState.REGISTERED, DoiState.FINDABLE)),
+        sa.and_(col(DoiRecord.published_at).is_not(None), col(DoiRecord.withdrawn_at).is_not(None)),
+    )

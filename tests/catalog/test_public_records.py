@@ -6,7 +6,15 @@ import pytest
 
 from catalog.queries.public import public_record
 from policies.vocabulary import AccessRight, PageState, ReleaseState
-from tests.catalog.open_story import AFTER, BEFORE, PUBLISHER, ZONE, doi_of, tell
+from tests.catalog.open_story import (
+    AFTER,
+    BEFORE,
+    PUBLISHER,
+    ZONE,
+    doi_of,
+    instrument_doi,
+    tell,
+)
 
 
 @pytest.fixture
@@ -57,3 +65,11 @@ def test_a_record_that_is_not_published_says_nothing(record):
 def test_no_such_doi(facility_database):
     with facility_database.read() as session:
         assert public_record(session, "10.22003/none", PUBLISHER, ZONE, AFTER) is None
+
+
+def test_an_instrument_has_nothing_to_close(facility_database):
+    with facility_database.write() as session:
+        doi = instrument_doi(session)
+    with facility_database.read() as session:
+        found = public_record(session, doi, PUBLISHER, ZONE, AFTER)
+    assert (found.page, found.access) == (PageState.OPEN, AccessRight.OPEN)
