@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from api.below import Below
 from api.headers import Headers
 from api.landing import Landing, well_formed
 from api.pages import Pages
@@ -42,6 +43,7 @@ def public_app(site: PublicSite, mounts: Mapping[str, ASGIApp] | None = None) ->
         Route("/", own.home, methods=READ),
         Route("/doi", own.look_up, methods=READ),
         Route("/doi/{prefix}/{suffix}", landing.page, methods=READ),
+        Route("/doi/{prefix}/{suffix}/{below:path}", Below(landing).answer, methods=READ),
         Route("/healthz", own.health, methods=READ),
         Route("/static/{name}", own.static, methods=READ),
     ]

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from catalog.engine import Database
-from policies.public_record import Publisher
+from policies.public_record import PublicFile, Publisher
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,15 @@ class PublicSite:
         publisher: The facility.
         zone: Its time zone, for civil days.
         clock: Says the instant, aware.
+        locate: Says where an open file lies on this machine, None where it does not; None:
+            files are listed here and fetched elsewhere.
     """
 
     database: Database
     publisher: Publisher
     zone: ZoneInfo
     clock: Callable[[], datetime]
+    locate: Callable[[PublicFile], Path | None] | None = None
 
     @property
     def root(self) -> str:

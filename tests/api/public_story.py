@@ -1,9 +1,14 @@
 """One DOI in every state that a page can be in, and a door that shows them."""
 
 import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import uvicorn
 from sqlmodel import select
 
 from api.public import PublicSite, public_app
@@ -126,9 +131,9 @@ class Clock:
         return self.at.astimezone(UTC)
 
 
-def door(database, clock: Clock, publisher=PUBLISHER):
+def door(database, clock: Clock, publisher=PUBLISHER, **more):
     """The application over a catalog."""
-    return public_app(PublicSite(database, publisher, ZONE, clock))
+    return public_app(PublicSite(database, publisher, ZONE, clock, **more))
 
 
 class Reader:
@@ -160,3 +165,21 @@ class Reader:
     def head(self, path: str, **more) -> httpx.Response:
         """HEAD."""
         return self.request("HEAD", path, **more)
+
+
+@contextmanager
+def served(database, clock: Clock, **more):
+    """The door on a socket of its own; gives its address."""
+    with socket.socket() as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.listen(64)
+        base = f"http://127.0.0.1:{ear.getsockname()[1]}"
+        app = door(database, clock, replace(PUBLISHER, base_url=base), **more)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [ear]})
+        thread.start()
+        try:
+            yield base
+        finally:
+            server.should_exit = True
+            thread.join()
