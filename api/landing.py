@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.citation import citation, doi_url
+from api.door import PublicSite
 from api.formats import FORMS, Form, named
 from api.formats.form import Shown
 from api.formats.schemaorg import embedded
@@ -17,7 +18,6 @@ from api.landing_words import access, banner, history
 from api.negotiation import choose
 from api.pages import VARY, Pages, conditional
 from api.signposts import ITEMS, fitting, header, links
-from api.site import PublicSite
 from catalog.queries.public import public_record
 from catalog.queries.public_files import open_files
 from policies.vocabulary import PageState

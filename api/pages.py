@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import words
-from api.site import PublicSite
+from api.door import PublicSite
 
 _HERE = Path(__file__).parent
 MEDIA = {".css": "text/css", ".svg": "image/svg+xml"}

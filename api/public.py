@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.below import Below
+from api.door import PublicSite
 from api.headers import Headers
 from api.landing import Landing, well_formed
 from api.pages import Pages
-from api.site import PublicSite
+from api.sitemap import Sitemap
 from policies.errors import Unavailable
 
 __all__ = ["PublicSite", "public_app"]
@@ -38,16 +39,20 @@ def public_app(site: PublicSite, mounts: Mapping[str, ASGIApp] | None = None) ->
     """
     pages = Pages(site)
     landing = Landing(site, pages)
-    own = _Own(site, pages)
+    own, maps = _Own(site, pages), Sitemap(site, pages)
     routes: list[BaseRoute] = [
         Route("/", own.home, methods=READ),
         Route("/doi", own.look_up, methods=READ),
         Route("/doi/{prefix}/{suffix}", landing.page, methods=READ),
         Route("/doi/{prefix}/{suffix}/{below:path}", Below(landing).answer, methods=READ),
+        Route("/sitemap.xml", maps.index, methods=READ),
+        Route("/sitemap-{number:int}.xml", maps.block, methods=READ),
+        Route("/robots.txt", maps.robots, methods=READ),
         Route("/healthz", own.health, methods=READ),
         Route("/static/{name}", own.static, methods=READ),
     ]
-    routes += [Mount(address, app) for address, app in (mounts or {}).items()]
+    for address, other in (mounts or {}).items():
+        routes += [Route(address, _Exact(other, address)), Mount(address, other)]
     app = Starlette(
         routes=routes,
         exception_handlers={
@@ -59,6 +64,24 @@ def public_app(site: PublicSite, mounts: Mapping[str, ASGIApp] | None = None) ->
     app.router.redirect_slashes = False
     # Outermost, so that the answer to a fault of ours has them too.
     return Headers(app, secure=site.publisher.base_url.startswith("https:"))
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """A mounted application at its very address, without a slash at the end.
+
+    Attributes:
+        app: The application; its routes begin with `/`.
+        address: Where it is mounted.
+    """
+
+    app: ASGIApp
+    address: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does at `/`."""
+        root = scope.get("root_path", "") + self.address
+        await self.app({**scope, "path": f"{root}/", "root_path": root}, receive, send)
 
 
 @dataclass(frozen=True)

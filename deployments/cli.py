@@ -106,6 +106,15 @@ def relay() -> None:
 
 @app.command()
 @told
+def public() -> None:
+    """Run the public pages."""
+    from deployments.public import run_public
+
+    run_public(load())
+
+
+@app.command()
+@told
 def serve() -> None:
     """Run everything on this machine: engine, workers, gateway, relay."""
     from deployments.facility import serve as run

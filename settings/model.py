@@ -27,6 +27,7 @@ from settings.directory import DirectorySettings
 from settings.engine import EngineSettings
 from settings.gateway import GatewaySettings
 from settings.portal import PortalSettings
+from settings.public import PublicSettings
 from settings.storage import StorageSettings
 from settings.tape import TapeSettings
 
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
         automatic: Transitions by the clock.
         work: When silent work is taken over.
         notices: How people are told.
+        public: The public pages; None: not configured, not served.
     """
 
     model_config = SettingsConfigDict(
@@ -140,6 +142,7 @@ class Settings(BaseSettings):
     automatic: AutomaticSettings = AutomaticSettings()
     work: WorkSettings = WorkSettings()
     notices: NoticeSettings = NoticeSettings()
+    public: PublicSettings | None = None
 
     @classmethod
     def settings_customise_sources(
