@@ -4,6 +4,7 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -134,3 +135,18 @@ def test_without_rights_the_exact_command_is_named(bare):
     )
     assert not (bare / "called").exists()
     assert not (bare / ".venv").exists()
+
+
+def test_a_group_of_tests_stays_on_one_worker(tmp_path):
+    """Versions of pytest and its plugin exist that ignore groups without a word."""
+    (tmp_path / "test_many.py").write_text(
+        "import pathlib, pytest\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('n', range(12))\n"
+        "def test_it(n, worker_id):\n"
+        "    (pathlib.Path(__file__).parent / f'{worker_id}-{n}').touch()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
+    done = run(*command, "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert len({p.name.partition("-")[0] for p in tmp_path.glob("gw*-*")}) == 1
