@@ -1,5 +1,6 @@
 """A real engine that forgets, goes away and loses its workers; the catalog keeps every promise."""
 
+import contextlib
 import os
 import re
 import signal
@@ -128,6 +129,17 @@ def parts(folder: Path) -> list[str]:
     return [name for name in leftovers(folder) if ".part-" in name]
 
 
+def writers(folder: Path) -> list[int]:
+    """Processes that have an unfinished file below a folder open."""
+    found = []
+    for handle in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            target = str(handle.readlink())
+            if target.startswith(str(folder)) and ".part-" in target:
+                found.append(int(handle.parts[2]))
+    return found
+
+
 def request(site: Site, run: int, payload_bytes: int) -> None:
     """A run that waits for its copy; its files were read already."""
     site.request(run, payload_bytes=payload_bytes)
@@ -149,7 +161,12 @@ def test_nothing_is_lost_and_nothing_done_twice_whatever_the_engine_does(
     # 1. a worker is stopped in the middle of a copy
     request(place, 2, 160 << 20)
     handed_over(place, relay, Work.RUN_MIGRATE, 2)
-    until("r0002 is being copied", lambda: parts(place.copy(OFFLINE, 2)))
+    copying: list[int] = []
+    until(
+        "r0002 is being copied", lambda: copying.extend(writers(place.copy(OFFLINE, 2))) or copying
+    )
+    # Held where it is, so that the stop cannot come too late.
+    os.kill(copying[0], signal.SIGSTOP)
     pid = supervisor.pid_of(offline.name)
     assert pid is not None
     os.kill(pid, signal.SIGTERM)
