@@ -13,6 +13,7 @@ from policies.dark import DARK
 from policies.executions import EXECUTION, JOB
 from policies.machine import Machine
 from policies.messages import MessageKind
+from policies.release_machine import RELEASE
 from policies.replica import ALLOWED_PAIRS, COPIES_NEEDED
 from policies.run import RETRY_AFTER, RUN
 from policies.vocabulary import (
@@ -75,6 +76,12 @@ def lifecycles() -> str:
                 ARCHIVAL,
                 "Archival",
                 "Raw data go to tape only; see [the way to tape](../explanations/archival.md).",
+            ),
+            _machine(
+                RELEASE,
+                "Release",
+                "Whether data are due is computed whenever somebody asks, it is no state; see"
+                " [how data open](../explanations/release.md).",
             ),
             f"## Holds\n\n{_HOLDS}\n\n{veto.markdown()}\n",
         ]

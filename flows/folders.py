@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies import access, layout
+from policies import access, layout, opening
 from policies.access import Phase, Plan
 from policies.errors import Invalid
 from policies.vocabulary import StepState
 from tasks import storage
-from tasks.records import beamtimes
+from tasks.records import beamtimes, releases
 from tasks.records.views import ProposalView
 from tasks.storage import PosixStorage
 
@@ -43,7 +43,8 @@ def gids(view: ProposalView) -> tuple[int, int]:
 
 def offline_plan(view: ProposalView, phase: Phase) -> Plan:
     """Folders and links of a proposal on the offline storage."""
-    return access.offline(*layout.home_of(view.path), phase, storage.ids(*gids(view)))
+    plan = access.offline(*layout.home_of(view.path), phase, storage.ids(*gids(view)))
+    return opening.passing(plan, releases.ways(view))
 
 
 def online_plan(view: ProposalView, phase: Phase) -> Plan:
@@ -62,7 +63,7 @@ def offline_stores(view: ProposalView, phase: Phase) -> list[tuple[PosixStorage,
     if dcache is not None:
         ids = storage.ids(*gids(view))
         plan = access.archive(*layout.home_of(view.path), phase, ids)
-        found.append((dcache, plan))
+        found.append((dcache, opening.passing(plan, releases.ways(view))))
     return found
 
 

@@ -108,14 +108,15 @@ class FolderPlan:
         """The closest that owner, group and mode can say; never more than the ACL says.
 
         The service that writes becomes the owner and the owning group has the participants'
-        rights, so data managers must be participants; other services have nothing.
+        rights, so data managers must be participants; other services have nothing. Everybody
+        else has what the list gives them.
         """
         writer = next((e.id for e in self.access if e.tag is Tag.USER and e.perm & 2), None)
         part = sum(e.perm for e in self.access if (e.tag, e.id) == (Tag.GROUP, self.gid))
         return replace(
             self,
             owner=self.owner if writer is None else writer,
-            mode=(self.mode & ~0o077) | part << 3,
+            mode=(self.mode & ~0o070) | part << 3,
             access=(),
             default=(),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from policies.data_policy import DataPolicy
-from policies.policy_words import AccessMode, Anchor, Consent
+from policies.policy_words import Anchor, Consent
 from policies.release import (
     OnAnchorChange,
     drift,
@@ -234,11 +234,7 @@ def _follows(
         return [*said, f"the embargo is over; the nightly release opens it{more}"]
     coming = [at for at in notices if at > facts.now]
     said += [f"people are told on {_day(policy, coming[0])[:10]}"] if coming else []
-    mode = {
-        AccessMode.ON_REQUEST: "to whoever asks",
-        AccessMode.REGISTERED: "to whoever has an account",
-        AccessMode.PUBLIC: "to everybody",
-    }[policy.access_after_release.mode]
+    mode = policy.access_after_release.mode.words
     return [*said, f"opens on {_day(policy, opens)}, {mode}, under {policy.licence.data}"]
 
 

@@ -139,6 +139,11 @@ GRANTS: tuple[Grant, ...] = (
         frozenset({Role.ADMIN, Role.PI, Role.T_DM}),
         "Whose data they are may keep them on disk.",
     ),
+    Grant(
+        "release:confirm",
+        frozenset({Role.ADMIN}),
+        "A round of releases that stopped goes on when a person has looked.",
+    ),
     Grant("work:restart", _STAFF | {Role.SG, Role.SYSTEM}, "Asking again has no double effect."),
 )
 

@@ -41,6 +41,14 @@ class AccessMode(StrEnum):
     PUBLIC = "public"
     """Everybody."""
 
+    @property
+    def words(self) -> str:
+        """To whom, in words."""
+        return {
+            AccessMode.ON_REQUEST: "to whoever asks",
+            AccessMode.REGISTERED: "to whoever has an account",
+        }.get(self, "to everybody")
+
 
 class PublicAt(StrEnum):
     """From when metadata are public."""

@@ -79,6 +79,18 @@ class Work(StrEnum):
     """Gives up the disk copies of a proposal's raw data that are safe on tape."""
     ARCHIVAL_ASK = "archival-ask"
     """The form that vetoes an archival, and takes the veto back."""
+    RELEASE_SWEEP = "release-sweep"
+    """Asks for the opening of what is due, unless a breaker stops it."""
+    RELEASE_ONE = "release-one"
+    """Opens the data of a proposal, or of a part, and proves it as a stranger."""
+    RELEASE_CLOSE = "release-close"
+    """Closes the files of what is not open any more, and proves it."""
+    RELEASE_ALARM = "release-alarm"
+    """Tells people of embargoes that are over for a day while the data are closed."""
+    RELEASE_ASK = "release-ask"
+    """The form that closes, restricts, withdraws and opens anew."""
+    RELEASE_CONFIRM = "release-confirm"
+    """The form that lets a round of releases go on that a breaker stopped."""
 
 
 class Topic(StrEnum):

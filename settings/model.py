@@ -28,6 +28,7 @@ from settings.engine import EngineSettings
 from settings.gateway import GatewaySettings
 from settings.portal import PortalSettings
 from settings.public import PublicSettings
+from settings.release import ReleaseSettings
 from settings.storage import StorageSettings
 from settings.tape import TapeSettings
 
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
         gateway: Webhooks in and out.
         directory: LDAP; None: not configured, groups are skipped visibly.
         storage: Where repositories are mounted here; None: not configured.
+        release: What a nightly round of releases may open without a person.
         tape: The store with tape behind it; None: not configured, nothing is archived.
         portal: The user portal; None: not configured.
         audit: How strictly run files are judged.
@@ -133,6 +135,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     directory: DirectorySettings | None = None
     storage: StorageSettings | None = None
+    release: ReleaseSettings = ReleaseSettings()
     tape: TapeSettings | None = None
     portal: PortalSettings | None = None
     audit: AuditSection = AuditSection()

@@ -25,6 +25,7 @@ from tasks.copying.model import (
     Outcome,
     ReadBack,
 )
+from tasks.copying.public_sums import PublicSum, public_sums
 
 __all__ = [
     "CopyOptions",
@@ -34,9 +35,11 @@ __all__ = [
     "FileDigest",
     "FileProof",
     "Outcome",
+    "PublicSum",
     "ReadBack",
     "copy_run",
     "digest_file",
     "digest_files",
+    "public_sums",
     "verify_run",
 ]

@@ -12,15 +12,18 @@ from policies.errors import Misconfigured
 from settings.model import load
 from settings.storage import AclMode, StorageSettings
 from tasks.storage.ground import Ground
+from tasks.storage.opening import OpenDoor
 from tasks.storage.port import QuotaState, StoragePort, Usage
 from tasks.storage.posix_storage import PosixStorage
 
 __all__ = [
+    "OpenDoor",
     "PosixStorage",
     "QuotaState",
     "StoragePort",
     "Usage",
     "archive",
+    "door",
     "ids",
     "link_run",
     "local_path",
@@ -40,7 +43,12 @@ def opened(site: StorageSettings | None, repository: str) -> PosixStorage:
     """
     if site is None or repository not in site.mounts:
         raise Misconfigured(f"{repository} is not mounted here: set storage.mounts")
-    ground = Ground(
+    ground = _ground(site, repository)
+    return PosixStorage(ground, site.acl.get(repository, AclMode.POSIX), site.uid_daq)
+
+
+def _ground(site: StorageSettings, repository: str) -> Ground:
+    return Ground(
         repository,
         site.mounts[repository],
         site.marker,
@@ -48,7 +56,18 @@ def opened(site: StorageSettings | None, repository: str) -> PosixStorage:
         site.trees,
         site.mounts.get(site.archive),
     )
-    return PosixStorage(ground, site.acl.get(repository, AclMode.POSIX), site.uid_daq)
+
+
+def door(repository: str) -> OpenDoor:
+    """What lets everybody read in a repository, and nobody any more.
+
+    Raises:
+        Misconfigured: It is not mounted on this machine.
+    """
+    site = _site()
+    if repository not in site.mounts:
+        raise Misconfigured(f"{repository} is not mounted here: set storage.mounts")
+    return OpenDoor(_ground(site, repository))
 
 
 def storage(repository: str) -> PosixStorage:
