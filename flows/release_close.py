@@ -5,9 +5,9 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows import release_steps as steps
 from flows.forms import ProposalNumber
 from flows.outcome import Result, conduct
+from flows.release_back import shut
 from flows.release_one import PartId
 from policies.layout import proposal_folder
 from policies.vocabulary import Work
@@ -28,7 +28,7 @@ def release_close(proposal: ProposalNumber, part: PartId = 0) -> State[Any]:
 
     def body(unit: Working) -> Result:
         groups, kept = releases.closing(proposal, part)
-        closed = steps.shut(unit, groups, kept, proposal)
+        closed = shut(unit, groups, kept, proposal)
         releases.closed(proposal, part, unit.held, closed)
         return Result(f"{proposal_folder(proposal)}: {closed} folders are closed")
 

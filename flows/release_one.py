@@ -9,6 +9,7 @@ from pydantic import Field
 from flows import release_steps as steps
 from flows.forms import ProposalNumber
 from flows.outcome import Result, conduct
+from flows.release_back import shut
 from policies.errors import Denied, Mismatch, Missing, Refused
 from policies.layout import proposal_folder
 from policies.opening import Opening
@@ -61,5 +62,5 @@ def carry_out(unit: Working, found: Opening) -> Result:
 def back(unit: Working, number: int, part: int, why: str) -> None:
     """Close everything as it was before, and say so."""
     groups, kept = releases.closing(number, part, failed=True)
-    steps.shut(unit, groups, kept, number)
+    shut(unit, groups, kept, number)
     releases.close_again(number, part, unit.held, why)

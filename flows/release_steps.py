@@ -1,12 +1,13 @@
-"""The steps of a release: sums, rights, reading as a stranger; and the way back."""
+"""The steps of a release: sums, rights, reading as a stranger."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from flows import artifacts
+from flows.release_back import find_closed
 from policies import layout, opening
 from policies.errors import Mismatch
-from policies.opening import OpenGroup, Opening, link_of, open_root
+from policies.opening import Opening, link_of, open_root
 from policies.vocabulary import ReleaseStep
 from tasks import storage
 from tasks.copying import public_sums
@@ -101,51 +102,11 @@ def stranger(unit: Working, found: Opening) -> None:
             for name in opening.samples(sorted(known))
         ]
         read += door.read_as_stranger(wanted)
-    closed = sum(_closed(unit, group) for group in found.siblings)
+    closed = sum(find_closed(unit, group) for group in found.siblings)
     others = [layout.real_folder(kind, *home, mounts) for kind in CLOSED_KINDS]
     closed += door.closed_to_strangers(others)
     proof = {"files_read": read, "closed_looked_at": closed}
     _done(unit, found, ReleaseStep.ANONYMOUS, f"a stranger has read {read} files", proof)
-
-
-def _closed(unit: Working, group: OpenGroup) -> int:
-    unit.check()
-    first = sorted(releases.files(group.group))[:1]
-    paths = [group.path, *(f"{group.path}/{name}" for name in first)]
-    return storage.door(group.repository).closed_to_strangers(paths)
-
-
-def shut(unit: Working, groups: Iterable[OpenGroup], kept: list[OpenGroup], number: int) -> int:
-    """Close folders again, take their links away, and look as a stranger.
-
-    Args:
-        unit: The lease.
-        groups: What must be closed.
-        kept: What of the proposal stays open.
-        number: Proposal number.
-
-    Returns:
-        How many groups were closed.
-
-    Raises:
-        Mismatch: Something is still open.
-    """
-    home, mounts = releases.home(number), releases.mounts()
-    offline, closed = storage.offline(), list(groups)
-    ways = opening.ways(kept, home, mounts)
-    # The ways first: whatever lies behind them is closed at once.
-    for store, above in sorted({(g.repository, g.above) for g in closed}):
-        storage.door(store).way(above, ways.get(above, 0))
-    top = storage.door(offline.identifier)
-    for group in closed:
-        unit.check()
-        storage.door(group.repository).close_folder(group.path)
-        top.unlead(link_of(group, home, mounts), offline.link_text(group.path))
-    if not kept:
-        top.way(open_root(home, mounts), 0, make=True)
-    for group in closed:
-        _closed(unit, group)
-    return len(closed)
 
 
 def _done(
