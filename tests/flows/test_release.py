@@ -137,8 +137,8 @@ def test_what_is_due_opens_and_a_stranger_reads_it_to_the_last_byte(due, put):
     assert put(release_one, proposal=NUMBER).message.endswith("is open")
     after = due.count()
     assert {n: c for n, c in after.items() if c != rows[n]} == {}
-    events = [event for event in due.events() if "open" in event]
-    assert events == ["begin-opening", "confirm-open"]
+    for event in ("begin-opening", "confirm-open"):
+        assert due.events().count(event) == 1
     # Rights that are set again, as at a reopened beamtime, close nothing.
     offline_acls(due.proposal())
     assert strange(link(due, 2)) == written(due, 2)
