@@ -29,8 +29,8 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
 # embargo, anchor, after release, data licence, data management plan needed
 ROWS = {
-    "euxfel-2017": ("P3Y", Anchor.LAST_BEAMTIME_END, AccessMode.ON_REQUEST, "CC-BY-4.0", False),
-    "euxfel-2025": ("P3Y", Anchor.LAST_BEAMTIME_END, AccessMode.ON_REQUEST, "CC-BY-4.0", True),
+    "euxfel-2017": ("P3Y", Anchor.LAST_BEAMTIME_END, AccessMode.PUBLIC, "CC-BY-4.0", False),
+    "euxfel-2025": ("P3Y", Anchor.LAST_BEAMTIME_END, AccessMode.PUBLIC, "CC-BY-4.0", True),
     "esrf-2024": ("P3Y", Anchor.EXPERIMENT_END, AccessMode.PUBLIC, "CC-BY-4.0", False),
     "isis-2026": ("P3Y", Anchor.EXPERIMENT_END, AccessMode.PUBLIC, "CC-BY-4.0", False),
     "diamond": ("P3Y", Anchor.DATA_CREATED, AccessMode.ON_REQUEST, "CC-BY-4.0", False),
@@ -167,7 +167,7 @@ def test_a_date_is_explained():
     assert "3 years by the calendar of Europe/Berlin from the end of its last" in told.because[1]
     assert "an embargo is never shortened by itself" in told.because[2]
     assert told.follows[0].startswith("people are told on 2028-08-27")
-    assert "to whoever asks, under CC-BY-4.0" in told.follows[1]
+    assert "to everybody, under CC-BY-4.0" in told.follows[1]
     assert "later: PI or MP may ask, management decides (1 year at a time" in told.who[0]
 
 
