@@ -102,6 +102,7 @@ class Relay:
                 log.warning("%s: %s", lane.name, error.message)
                 tried, silent = 0, True
             except Exception:
+                # A lane that ended would hand over nothing any more, and nobody would see it.
                 log.exception("%s", lane.name)
                 tried, silent = 0, True
             if silent:

@@ -53,7 +53,10 @@ def test_schedules_survive_the_change_of_the_clock(entry):
 
 def test_sweeps_are_scheduled_and_run_one_at_a_time():
     sweeps = {entry.name: entry for entry in ENTRIES if "sweep" in entry.tags}
-    assert {"portal-sync", "due-sweep", "batch-watch", "archival-sweep"} <= set(sweeps)
+    assert set(sweeps) == {
+        *("portal-sync", "stuck-sweep", "inbox-sweep", "due-sweep", "batch-watch"),
+        *("archival-sweep", "release-sweep", "release-alarm"),
+    }
     assert all(entry.limit == 1 and entry.schedules for entry in sweeps.values())
 
 
