@@ -58,4 +58,6 @@ def release_ask(
         state = releases.decide(proposal, part, EVENTS[ask], operator, reason)
         return Result(f"{proposal_folder(proposal)}: the data are {state}")
 
-    return conduct(Work.RELEASE_ASK, body, proposal=proposal)
+    # Opening shares its unit of work with whoever opens or closes; deciding to close never waits.
+    unit = Work.RELEASE_ONE if ask is ReleaseAsk.REOPEN else Work.RELEASE_ASK
+    return conduct(unit, body, proposal=proposal)

@@ -32,4 +32,5 @@ def release_close(proposal: ProposalNumber, part: PartId = 0) -> State[Any]:
         releases.closed(proposal, part, unit.held, closed)
         return Result(f"{proposal_folder(proposal)}: {closed} folders are closed")
 
-    return conduct(Work.RELEASE_CLOSE, body, proposal=proposal)
+    # The same unit of work as opening: one hand at a time changes everybody's rights.
+    return conduct(Work.RELEASE_ONE, body, proposal=proposal)

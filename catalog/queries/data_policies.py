@@ -11,6 +11,7 @@ from catalog.tables.release import PolicyVersion, ReleaseRequest
 from catalog.tables.runs import Run
 from policies.data_policy import DataPolicy, policy_of
 from policies.embargo import EmbargoFacts
+from policies.opening import KINDS
 from policies.vocabulary import RequestKind, RequestState
 
 
@@ -28,6 +29,13 @@ def pinned(session: Session, proposal: Proposal) -> DataPolicy | None:
     """The version that a proposal is pinned to; None: none yet."""
     wanted = (proposal.policy_identifier, proposal.policy_version)
     return next((p for p in loaded(session) if (p.id, p.version) == wanted), None)
+
+
+def covered(session: Session, proposal: Proposal) -> tuple[str, ...]:
+    """Kinds of registered data that the proposal's policy opens; all where none is pinned."""
+    policy = pinned(session, proposal)
+    said = set(KINDS.values()) if policy is None else set(policy.embargo.covers)
+    return tuple(kind for kind in KINDS.values() if kind in said)
 
 
 def embargo_facts(session: Session, proposal: Proposal, now: datetime) -> EmbargoFacts:

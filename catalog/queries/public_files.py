@@ -8,22 +8,20 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from catalog.queries import public_behind as behind
+from catalog.queries.data_policies import covered
 from catalog.queries.public_parts import MEDIA
 from catalog.queries.visible import open_data_group
 from catalog.tables.dois import DoiRecord
 from catalog.tables.facility import DataGroupType
 from catalog.tables.files import DataGroup, DatasetFile, RunDataGroup
 from catalog.tables.proposals import Proposal
-from catalog.tables.release import PolicyVersion
 from catalog.tables.runs import Run
+from policies.opening import KINDS
 from policies.public_record import PublicFile, PublicRecord
 from policies.vocabulary import PageState
 
 SHOWING = frozenset({PageState.OPEN, PageState.PARTIAL})
 """Pages that may name files at all."""
-
-KINDS = {"RAW": "raw", "PROC": "proc", "REDU": "red"}
-"""Kinds of data as policies name what they cover, by type of data group."""
 
 Key = tuple[int, str]
 """Where a listing goes on: data group and path of the last file."""
@@ -150,22 +148,9 @@ def _files(session: Session, row: DoiRecord, now: datetime) -> sa.Select[Any]:
 
 
 def _covered(session: Session, row: DoiRecord) -> Sequence[str]:
-    """Types of data groups that the proposal's policy opens; all of `KINDS` if it says nothing."""
-    query = (
-        select(PolicyVersion)
-        .join(
-            Proposal,
-            sa.and_(
-                col(Proposal.policy_identifier) == PolicyVersion.identifier,
-                col(Proposal.policy_version) == PolicyVersion.version,
-            ),
-        )
-        .where(Proposal.id == row.proposal_id)
-    )
-    policy = session.exec(query).first()
-    said = policy.document.get("embargo", {}).get("covers") if policy else None
-    covers = set(KINDS.values()) if said is None else set(said)
-    return [identifier for identifier, kind in KINDS.items() if kind in covers]
+    """Types of data groups that the proposal's policy opens."""
+    kinds = covered(session, session.get_one(Proposal, row.proposal_id))
+    return [identifier for identifier, kind in KINDS.items() if kind in kinds]
 
 
 def _file(found: "sa.Row[Any]") -> tuple[Key, PublicFile]:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from catalog.queries.archival import at_work
-from catalog.queries.data_policies import loaded, pinned
+from catalog.queries.data_policies import covered, loaded
 from catalog.queries.visible import due_proposal
 from catalog.tables.facility import DataGroupType, Repository
 from catalog.tables.files import DataGroup, DatasetFile, Finding, Replica, RunDataGroup
@@ -142,13 +142,6 @@ def round_facts(session: Session, now: datetime) -> RoundFacts:
     ).all()
     newest = session.exec(select(Change.at).order_by(col(Change.seq).desc()).limit(1)).first()
     return RoundFacts(now, count, size, tuple(usual), last, newest)
-
-
-def covered(session: Session, proposal: Proposal) -> tuple[str, ...]:
-    """Kinds of registered data that the proposal's policy opens."""
-    policy = pinned(session, proposal)
-    said = set(KINDS.values()) if policy is None else set(policy.embargo.covers)
-    return tuple(kind for kind in KINDS.values() if kind in said)
 
 
 def groups(

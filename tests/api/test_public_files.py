@@ -13,27 +13,18 @@ from sqlmodel import select
 
 from api.manifests import Closed, pages
 from api.public import PublicSite
-from catalog.tables import DataGroup, DatasetFile, DoiRecord, PolicyVersion, Proposal
+from catalog.commands.data_policies import PolicyDocument, load_policies
+from catalog.tables import DataGroup, DatasetFile, DoiRecord, Proposal
 from policies.vocabulary import PageState, ReleaseState
+from settings.data_policies import digest, read_policies
 from settings.public import PublicSettings
-from tests.api.public_story import NUMBERS, Clock, Reader, door, instant, served, story
+from tests.api.public_story import NUMBERS, Clock, Reader, door, instant, served
 from tests.catalog.open_story import BEFORE, END, PUBLISHER, ZONE, doi_of, tell
+from tests.catalog.story import ADMIN
 
 MANIFESTS = ("manifest-sha256.txt", "manifest-adler32.txt", "bag.zip", "files", "fetch.txt")
 OPEN = f"/doi/{doi_of(NUMBERS[PageState.OPEN])}"
 PARTIAL = f"/doi/{doi_of(NUMBERS[PageState.PARTIAL])}"
-
-
-@pytest.fixture(scope="module")
-def told(shared_database):
-    with shared_database.write() as session:
-        story(session)
-    return shared_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
@@ -116,18 +107,13 @@ def test_a_policy_says_which_kinds_of_data_open(facility_database):
             select(DataGroup).where(DataGroup.proposal_id == told.proposal_id)
         ).first()
         group.data_group_type_id = 3
+        (base,) = read_policies(("euxfel-2017",))
+        document = {**base.document, "id": "raw-only"}
+        document["embargo"] = {**document["embargo"], "covers": ["raw"]}
+        given = PolicyDocument(document, digest(document))
+        load_policies(session, [given], ADMIN, END)
         proposal = session.get_one(Proposal, told.proposal_id)
         proposal.policy_identifier, proposal.policy_version = "raw-only", 1
-        session.add(
-            PolicyVersion(
-                identifier="raw-only",
-                version=1,
-                sha256="0" * 64,
-                document={"embargo": {"covers": ["raw"]}},
-                valid_from=END,
-                loaded_at=END,
-            )
-        )
     text = Reader(door(facility_database, Clock())).get(f"/doi/{told.doi}/files").text
     assert "2 files" in text
     assert "proc/" not in text

@@ -26,7 +26,7 @@ from api.signposts import HEADER_BYTES, fitting, header, links
 from catalog.engine import Database
 from policies.public_record import Organisation, Person, PublicFile, PublicRecord, Related
 from policies.vocabulary import AccessRight, DoiSubject, PageState
-from tests.api.public_story import NUMBERS, Clock, Reader, door, instant, served, story
+from tests.api.public_story import NUMBERS, Reader, door, instant, served, story
 from tests.catalog.open_story import PUBLISHER, doi_of
 
 DESCRIBED = [
@@ -50,11 +50,6 @@ def told(_databases):
             story(session)
         yield made
         made.dispose()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

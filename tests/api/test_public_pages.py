@@ -21,7 +21,6 @@ from tests.api.public_story import (
     Reader,
     door,
     instant,
-    story,
 )
 from tests.catalog.open_story import AFTER, BEFORE, PUBLISHER, doi_of, tell
 
@@ -35,18 +34,6 @@ SAYS = {
     PageState.HIDDEN: (200, "Temporarily not available"),
     PageState.TOMBSTONE: (410, "Voices of the ward"),
 }
-
-
-@pytest.fixture(scope="module")
-def told(shared_database):
-    with shared_database.write() as session:
-        story(session)
-    return shared_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from catalog.commands import data_policies, holds
+from catalog.commands import data_policies, holds, leases, outbox
 from catalog.tables import DatasetFile, PartRelease, Proposal, ReleaseRecord, Run
 from flows import release_steps
 from flows.folders import offline_acls
@@ -283,3 +283,18 @@ def test_a_leak_beside_a_part_is_found_and_closes_the_part(due, put, part):
     state = put(release_one, proposal=NUMBER, part=part)
     assert (state.name, "everybody can read" in state.message) == ("Stopped", True)
     assert strange(link(due, 1)) is None
+
+
+def test_one_hand_at_a_time_changes_everybody_s_rights(due, put):
+    assert put(release_one, proposal=NUMBER).name == "Completed"
+    asked = {"proposal": NUMBER, "operator": "boss", "reason": "an error"}
+    assert put(release_ask, ask=ReleaseAsk.RECLOSE, **asked).name == "Completed"
+    with due.database.write() as session:
+        key = outbox.lease_key(Work.RELEASE_ONE, NUMBER, None)
+        held = leases.acquire(session, key, "another", utc_now(), timedelta(minutes=5))
+    assert put(release_close, proposal=NUMBER).name == "AlreadyRunning"
+    assert put(release_ask, ask=ReleaseAsk.REOPEN, **asked).name == "AlreadyRunning"
+    with due.database.write() as session:
+        leases.release(session, held, utc_now())
+    assert put(release_close, proposal=NUMBER).name == "Completed"
+    assert closed(due)
