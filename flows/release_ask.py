@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 
 from flows.forms import Person, ProposalNumber, Reason
 from flows.outcome import Result, conduct
+from flows.release_back import demand_stranger
 from flows.release_one import PartId, carry_out
 from policies.layout import proposal_folder
 from policies.vocabulary import ReleaseEvent, Work
@@ -54,6 +55,7 @@ def release_ask(
 
     def body(unit: Working) -> Result:
         if ask is ReleaseAsk.REOPEN:
+            demand_stranger()
             return carry_out(unit, releases.begin_anew(proposal, part, unit.held, operator, reason))
         state = releases.decide(proposal, part, EVENTS[ask], operator, reason)
         return Result(f"{proposal_folder(proposal)}: the data are {state}")

@@ -3,10 +3,23 @@
 from collections.abc import Iterable
 
 from policies import opening
+from policies.errors import Denied, Refused
 from policies.opening import OpenGroup, link_of, open_root
 from tasks import storage
 from tasks.records import releases
 from tasks.records.work import Working
+
+
+def demand_stranger() -> None:
+    """Make sure that reading as a stranger is possible here, before anything opens.
+
+    Raises:
+        Refused: It is not; the message says what is missing.
+    """
+    try:
+        storage.door(storage.offline().identifier).read_as_stranger([])
+    except Denied as no:
+        raise Refused(f"nothing opens that cannot be proved: {no.message}") from no
 
 
 def find_closed(unit: Working, group: OpenGroup) -> int:

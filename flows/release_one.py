@@ -9,7 +9,7 @@ from pydantic import Field
 from flows import release_steps as steps
 from flows.forms import ProposalNumber
 from flows.outcome import Result, conduct
-from flows.release_back import shut
+from flows.release_back import demand_stranger, shut
 from policies.errors import Denied, Mismatch, Missing, Refused
 from policies.layout import proposal_folder
 from policies.opening import Opening
@@ -31,6 +31,7 @@ def release_one(proposal: ProposalNumber, part: PartId = 0) -> State[Any]:
     """
 
     def body(unit: Working) -> Result:
+        demand_stranger()
         try:
             found = releases.begin(proposal, part, unit.held)
         except Refused as no:

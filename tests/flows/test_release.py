@@ -23,6 +23,7 @@ from policies.vocabulary import BeamtimeState, HoldKind, ReleaseState, ReleaseSt
 from settings.clock import utc_now
 from settings.data_policies import read_policies
 from tasks.records import releases, work
+from tasks.storage import identity
 from tasks.storage.identity import acting_as
 from tasks.storage.opening import STRANGER
 from tests.catalog.story import ADMIN
@@ -47,10 +48,8 @@ def due(ready, put):
     for run in (1, 2):
         ready.request(run)
         assert put(run_migrate, proposal=NUMBER, run=run).name == "Completed"
+    load_policy(ready)
     with ready.database.write() as session:
-        read = read_policies(("euxfel-2017",))
-        given = [data_policies.PolicyDocument(one.document, one.sha256) for one in read]
-        data_policies.load_policies(session, given, ADMIN, utc_now())
         session.connection().execute(
             sa.update(Proposal).values(
                 flg_beamtime_status=BeamtimeState.CLOSED,
@@ -60,6 +59,14 @@ def due(ready, put):
             )
         )
     return ready
+
+
+def load_policy(site):
+    """The facility's policy, on record."""
+    read = read_policies(("euxfel-2017",))
+    given = [data_policies.PolicyDocument(one.document, one.sha256) for one in read]
+    with site.database.write() as session:
+        data_policies.load_policies(session, given, ADMIN, utc_now())
 
 
 def change(site, **values):
@@ -74,9 +81,10 @@ def proposal(site):
         return found
 
 
-def link(site, run):
+def public(site, run, number=NUMBER):
     """Where the public finds a run."""
-    tail = site.proposal().path.removeprefix("/gpfs/exfel/exp/").removesuffix("/raw")
+    path = site.proposal(number).path
+    tail = path.removeprefix("/gpfs/exfel/exp/").removesuffix("/raw")
     return site.at(OFFLINE, f"/gpfs/exfel/d/open/{tail}/raw/r{run:04d}")
 
 
@@ -92,8 +100,8 @@ def strange(place):
     return acting_as(STRANGER, read, "a stranger of the test")
 
 
-def written(site, run):
-    folder = site.runs[run].folder
+def written(site, run, number=NUMBER):
+    folder = site.raw(number) / f"r{run:04d}"
     return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
 
 
@@ -106,7 +114,7 @@ def steps(site):
 def closed(site):
     """Nobody without rights reads anything, by whatever way."""
     for run in site.runs:
-        assert strange(link(site, run)) is None
+        assert strange(public(site, run)) is None
         assert strange(site.copy(OFFLINE, run)) is None
         assert strange(site.link(run)) is None
     return True
@@ -120,7 +128,7 @@ def test_what_is_due_opens_and_a_stranger_reads_it_to_the_last_byte(due, put):
     assert (found.release_state, found.flg_public) == (S.OPEN, True)
     assert found.openly_released_at > found.release_at
     for run in (1, 2):
-        assert strange(link(due, run)) == written(due, run)
+        assert strange(public(due, run)) == written(due, run)
     with due.database.read() as session:
         for file in session.exec(select(DatasetFile)):
             (content,) = [c[file.filename] for run in (1, 2)
@@ -141,7 +149,7 @@ def test_what_is_due_opens_and_a_stranger_reads_it_to_the_last_byte(due, put):
         assert due.events().count(event) == 1
     # Rights that are set again, as at a reopened beamtime, close nothing.
     offline_acls(due.proposal())
-    assert strange(link(due, 2)) == written(due, 2)
+    assert strange(public(due, 2)) == written(due, 2)
 
 
 def test_not_a_second_early_and_not_by_a_wrong_clock(due, put, monkeypatch):
@@ -211,7 +219,7 @@ def test_a_storage_that_goes_away_is_tried_again_and_a_hold_meanwhile_closes(due
     monkeypatch.setattr(release_steps, "stranger", down)
     assert put(release_one, proposal=NUMBER).is_failed()
     assert proposal(due).release_state is S.OPENING
-    assert strange(link(due, 1)) is not None
+    assert strange(public(due, 1)) is not None
     with due.database.write() as session:
         holds.set_hold(session, NUMBER, HoldKind.FROZEN, ADMIN, utc_now(), "a question")
     monkeypatch.undo()
@@ -236,7 +244,7 @@ def test_an_incident_closes_everything_and_a_person_opens_it_anew(due, put):
     assert closed(due)
     assert put(release_ask, ask=ReleaseAsk.REOPEN, **asked).name == "Completed"
     assert proposal(due).release_state is S.OPEN
-    assert strange(link(due, 1)) == written(due, 1)
+    assert strange(public(due, 1)) == written(due, 1)
     assert put(release_close, proposal=NUMBER).name == "Refused"
     assert due.events().count("files-closed") == 1
 
@@ -259,16 +267,16 @@ def part(due):
 def test_a_part_opens_by_itself_and_nothing_else_does(due, put, part):
     state = put(release_one, proposal=NUMBER, part=part)
     assert state.name == "Completed", state.message
-    assert strange(link(due, 1)) == written(due, 1)
-    assert strange(link(due, 2)) is None
+    assert strange(public(due, 1)) == written(due, 1)
+    assert strange(public(due, 2)) is None
     assert strange(due.copy(OFFLINE, 2)) is None
     assert proposal(due).release_state is S.EMBARGOED
     assert put(release_one, proposal=NUMBER).name == "Refused"
-    assert strange(link(due, 1)) == written(due, 1)
+    assert strange(public(due, 1)) == written(due, 1)
     # The rest follows when it is due, and an incident takes all with it.
     change(due, release_at=utc_now() - YESTERDAY)
     assert put(release_one, proposal=NUMBER).name == "Completed"
-    assert strange(link(due, 2)) == written(due, 2)
+    assert strange(public(due, 2)) == written(due, 2)
     asked = {"proposal": NUMBER, "operator": "boss", "reason": "an error"}
     assert put(release_ask, ask=ReleaseAsk.RECLOSE, **asked).name == "Completed"
     with due.database.read() as session:
@@ -282,7 +290,7 @@ def test_a_leak_beside_a_part_is_found_and_closes_the_part(due, put, part):
     leaky.chmod(0o755)
     state = put(release_one, proposal=NUMBER, part=part)
     assert (state.name, "everybody can read" in state.message) == ("Stopped", True)
-    assert strange(link(due, 1)) is None
+    assert strange(public(due, 1)) is None
 
 
 def test_one_hand_at_a_time_changes_everybody_s_rights(due, put):
@@ -297,4 +305,14 @@ def test_one_hand_at_a_time_changes_everybody_s_rights(due, put):
     with due.database.write() as session:
         leases.release(session, held, utc_now())
     assert put(release_close, proposal=NUMBER).name == "Completed"
+    assert closed(due)
+
+
+def test_where_nobody_can_act_as_a_stranger_nothing_even_begins(due, put, monkeypatch):
+    """As on a machine whose account may not leave its groups."""
+    monkeypatch.setattr(identity, "_SETGROUPS", {})
+    state = put(release_one, proposal=NUMBER)
+    assert (state.name, "cannot be proved" in state.message) == ("Refused", True)
+    monkeypatch.undo()
+    assert proposal(due).release_state is S.EMBARGOED
     assert closed(due)

@@ -23,16 +23,19 @@ from sqlmodel import Session
 import flows.outcome
 import flows.proposal_prepare
 import flows.provisioning
+import flows.release_one
 import flows.run_closed
 import flows.run_migrate
 from flows import artifacts
 from settings.model import CONFIG
 from tasks.directory.steps import check_group, ensure_group
+from tasks.storage.opening import OpenDoor
 
 RECORDS = str(Path(flows.__file__).parents[1] / "tasks" / "records")
 BODIES: dict[str, Callable[..., Any]] = {
     "proposal-prepare": flows.proposal_prepare.proposal_prepare.fn,
     "run-migrate": flows.run_migrate.run_migrate.fn,
+    "release-one": flows.release_one.release_one.fn,
 }
 EVERY_FOLDER = 6
 """Making folders is a crossing so often."""
@@ -70,6 +73,18 @@ def _caller() -> str:
             return code.co_name
         frame = frame.f_back
     return "somebody"
+
+
+def _cross_after(kind: type, verb: str, crossings: Crossings) -> None:
+    done = getattr(kind, verb)
+
+    @functools.wraps(done)
+    def doing(*given: Any, **more: Any) -> Any:
+        result = done(*given, **more)
+        crossings.cross(f"{verb} is done")
+        return result
+
+    setattr(kind, verb, doing)
 
 
 def _inject(crossings: Crossings, outbox: int, holder: str) -> None:
@@ -114,6 +129,8 @@ def _inject(crossings: Crossings, outbox: int, holder: str) -> None:
         return proof
 
     flows.run_migrate.copy_run = copying
+    for verb in ("open_folder", "way", "lead", "read_as_stranger"):
+        _cross_after(OpenDoor, verb, crossings)
     flows.outcome._tag = lambda *_: None
     flows.outcome.flow_run = SimpleNamespace(
         get_id=lambda: holder, get_tags=lambda: [f"outbox:{outbox}"]
