@@ -25,9 +25,9 @@ from tests.plugins.databases import (  # noqa: F401 - fixtures
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[None]:
-    """A Prefect server for every flow of the session."""
+    """A Prefect server for every flow; one that idles costs a tenth of a core, so it ends."""
     with pytest.MonkeyPatch.context() as patch:
         # A sync flow ends only when its heartbeat thread wakes up, up to a second later.
         patch.setattr(FlowRunEngine, "heartbeat_seconds", None)

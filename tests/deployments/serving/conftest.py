@@ -103,7 +103,7 @@ def words(folder: Path) -> list[str]:
     return [line[0] for line in lines(folder)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database() -> Iterator[str]:
     """An empty PostgreSQL database: on SQLite, parallel workers wait for its lock for seconds."""
     with postgres() as server:
@@ -111,7 +111,7 @@ def database() -> Iterator[str]:
         yield server.url("prefect", driver="asyncpg")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Engine]:
     """A server with the sample deployments."""
     folder = tmp_path_factory.mktemp("engine")
